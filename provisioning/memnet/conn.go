@@ -1,0 +1,86 @@
+package memnet
+
+import (
+	"errors"
+	"io"
+	"net"
+	"time"
+)
+
+// conn is one end of a connection.
+type conn struct {
+	in, out *stream
+	server  net.Addr
+	serial  uint32 // of the client
+	dialler bool
+}
+
+// newPipe makes both ends of a connection in one allocation, as there may be
+// hundreds of thousands.
+func newPipe(server net.Addr, serial uint32) (client, accepted *conn) {
+	p := new(struct {
+		ends     [2]conn
+		up, down stream
+	})
+	p.up.changed.L, p.down.changed.L = &p.up.mu, &p.down.mu
+	p.ends[0] = conn{in: &p.down, out: &p.up, server: server, serial: serial, dialler: true}
+	p.ends[1] = conn{in: &p.up, out: &p.down, server: server, serial: serial}
+	return &p.ends[0], &p.ends[1]
+}
+
+// Read reads what the other end wrote. After the other end closed it reads what
+// is left, then io.EOF.
+func (c *conn) Read(p []byte) (int, error) {
+	n, err := c.in.read(p)
+	return n, c.explain("read", err)
+}
+
+// Write hands over all of p, and waits while 64 KiB lie unread.
+func (c *conn) Write(p []byte) (int, error) {
+	n, err := c.out.write(p)
+	return n, c.explain("write", err)
+}
+
+// Close wakes whoever reads or writes at either end.
+func (c *conn) Close() error {
+	c.out.closeWriter()
+	return c.explain("close", c.in.closeReader())
+}
+
+// LocalAddr is a *net.TCPAddr wherever the host is an IP address.
+func (c *conn) LocalAddr() net.Addr { return c.address(c.dialler) }
+
+// RemoteAddr is a *net.TCPAddr wherever the host is an IP address.
+func (c *conn) RemoteAddr() net.Addr { return c.address(!c.dialler) }
+
+// address is made when it is asked for, so that a connection need not keep it.
+func (c *conn) address(ofClient bool) net.Addr {
+	if ofClient {
+		return clientAddr(c.serial)
+	}
+	return c.server
+}
+
+// SetDeadline limits reads and writes, those that wait already too.
+func (c *conn) SetDeadline(t time.Time) error {
+	return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t))
+}
+
+// SetReadDeadline limits reads, one that waits already too.
+func (c *conn) SetReadDeadline(t time.Time) error {
+	return c.explain("set", c.in.setReadDeadline(t))
+}
+
+// SetWriteDeadline limits writes, one that waits already too.
+func (c *conn) SetWriteDeadline(t time.Time) error {
+	return c.explain("set", c.out.setWriteDeadline(t))
+}
+
+// explain words an error as the net package does. io.EOF stays bare: callers
+// compare it.
+func (c *conn) explain(op string, err error) error {
+	if err == nil || err == io.EOF {
+		return err
+	}
+	return &net.OpError{Op: op, Net: "tcp", Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: err}
+}

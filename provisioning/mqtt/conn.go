@@ -1,0 +1,165 @@
+// Package mqtt is one MQTT 3.1.1 connection, either end of it, on the packet
+// codec of Eclipse Paho.
+//
+// One goroutine owns a connection: it reads, and it writes what it has to say.
+// Anybody else hands over a message with Send, which puts it into the outbox and
+// wakes the owner by a read deadline in the past. So a held connection costs one
+// goroutine and, while nothing arrives, no buffer.
+//
+// A call that waits takes an instant, until, at which it gives up with
+// os.ErrDeadlineExceeded; the zero time is no limit, and the connection is as
+// good as before. A packet that has begun is read and written to its end, for at
+// most Options.PacketTimeout, whatever until says. Every other error ends the
+// connection: each later call returns it again, and Close remains to be called.
+//
+// The codec is lenient: it pads what is cut short and allocates whatever length
+// the peer names. So each packet is held against the statements of MQTT 3.1.1
+// ("[MQTT-3.1.0-2]") before the codec sees it.
+//
+// The room knows MQTT and nothing of Azure: no topic, no credential, no meaning
+// of a code. It is the only one that imports Paho.
+package mqtt
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"time"
+)
+
+// Message is an application message.
+type Message struct {
+	Topic   string
+	Payload []byte
+	QoS     byte // 0 or 1
+	Retain  bool
+	Dup     bool
+	// ID is the packet identifier of a received QoS 1 message.
+	ID uint16
+}
+
+// Connect is what a client says first.
+type Connect struct {
+	ClientID     string
+	Username     string
+	Password     []byte // nil: no password flag
+	CleanSession bool
+	KeepAlive    time.Duration // whole seconds; 0 switches it off
+	Will         *Message      // the one message that may come with QoS 2
+	// ProtocolLevel is 4 in MQTT 3.1.1. Only a server reads it.
+	ProtocolLevel byte
+}
+
+// Options of a connection; the zero value is usable.
+type Options struct {
+	// MaxPacket is the largest remaining length that is read, in bytes; 0 is
+	// 256 KiB. A longer packet is an error before any of it is read.
+	MaxPacket int
+	// PacketTimeout limits the reading of one packet once its first byte has
+	// come, the writing of one, and the wait for a PINGRESP; 0 is 30 s.
+	PacketTimeout time.Duration
+}
+
+func (o Options) withDefaults() Options {
+	if o.MaxPacket <= 0 {
+		o.MaxPacket = 256 << 10
+	}
+	if o.PacketTimeout <= 0 {
+		o.PacketTimeout = 30 * time.Second
+	}
+	return o
+}
+
+// Conn is one end of a connection. Only its owner may call it, but for Send,
+// Kick and Close.
+type Conn struct {
+	nc     net.Conn
+	opt    Options
+	forget func() bool // ends the watch over the context
+
+	// What follows is the owner's.
+
+	server    bool
+	connected bool      // CONNECT has come, or CONNACK
+	first     [1]byte   // here waiting reads to, so that it allocates nothing
+	ahead     []byte    // read beyond the end of a packet; nil nearly always
+	kept      []Message // arrived while the owner waited for something else
+	keepAlive time.Duration
+	active    time.Time // client: last wrote; server: last heard
+	pongBy    time.Time // set while a PINGREQ is unanswered
+	lastID    uint16
+
+	mu          sync.Mutex // guards what follows; never held across I/O
+	outbox      []Message
+	outboxBytes int
+	cause       error // why the connection is over
+	closed      bool
+}
+
+// New takes over nc. The end of ctx ends the connection: a call that waits and
+// every later one returns context.Cause(ctx).
+func New(ctx context.Context, nc net.Conn, opt Options) *Conn {
+	c := &Conn{nc: nc, opt: opt.withDefaults()}
+	c.forget = context.AfterFunc(ctx, func() { c.Kick(context.Cause(ctx)) })
+	return c
+}
+
+// Kick ends the connection from any goroutine: the owner's call that waits, and
+// every later one, returns cause, unless it was over before. The network
+// connection stays open until Close.
+func (c *Conn) Kick(cause error) {
+	c.end(cause)
+	// Only after the cause is there: see wait.
+	c.nc.SetDeadline(longAgo())
+}
+
+// Close ends the connection from any goroutine and closes the network
+// connection. Calls that wait return net.ErrClosed. Closing again does nothing.
+func (c *Conn) Close() error {
+	c.forget()
+	c.end(net.ErrClosed)
+	c.mu.Lock()
+	again := c.closed
+	c.closed = true
+	c.outbox = nil
+	c.mu.Unlock()
+	if again {
+		return nil
+	}
+	return c.nc.Close()
+}
+
+// end makes err the reason why the connection is over, unless there is one, and
+// returns the one that holds.
+func (c *Conn) end(err error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.cause == nil {
+		c.cause = err
+	}
+	return c.cause
+}
+
+// over returns why the connection is over, nil while it is not.
+func (c *Conn) over() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.cause
+}
+
+// longAgo is a deadline that has passed in any clock, a synctest bubble's too.
+func longAgo() time.Time { return time.Unix(1, 0) }
+
+var (
+	// ErrOutboxFull is what Send returns while the peer does not take what was
+	// sent before.
+	ErrOutboxFull = errors.New("the outbox is full")
+	// ErrTooLarge ends a connection whose peer sent a packet larger than
+	// Options.MaxPacket.
+	ErrTooLarge = errors.New("the packet is larger than is read here")
+
+	errStalled = errors.New("the peer stalled in the middle of a packet")
+	errNoPong  = errors.New("no PINGRESP came")
+	errTooMany = errors.New("too many messages came in the meantime")
+)

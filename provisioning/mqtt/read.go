@@ -1,0 +1,222 @@
+package mqtt
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/eclipse/paho.mqtt.golang/packets"
+)
+
+// next reads the next packet of any kind.
+func (c *Conn) next(until time.Time) (packets.ControlPacket, error) {
+	first, err := c.wait(until)
+	if err != nil {
+		return nil, err
+	}
+	p, err := c.packet(first)
+	if err != nil {
+		return nil, c.end(err)
+	}
+	if c.server {
+		c.active = time.Now()
+	}
+	return p, nil
+}
+
+// wait reads the first byte of a packet. Meanwhile it empties the outbox and
+// keeps the connection alive.
+//
+// No wake is lost. Whoever wakes the owner first says why (in the outbox or as
+// the cause) and then sets a deadline in the past; the owner first sets its own
+// deadline and then looks. So if the owner looked too early to see the reason,
+// the deadline in the past is the later one and ends the read at once. If it did
+// see it, that deadline may still come, and ends a read for nothing.
+func (c *Conn) wait(until time.Time) (byte, error) {
+	for {
+		limit := c.patience(time.Now())
+		c.nc.SetReadDeadline(earlier(until, limit))
+		if sent, err := c.flush(); err != nil {
+			return 0, err
+		} else if sent {
+			continue // it took time, and a late wake may have spoilt the deadline
+		}
+		if len(c.ahead) > 0 {
+			return c.firstAhead(), nil
+		}
+		n, err := c.nc.Read(c.first[:])
+		if n > 0 {
+			return c.first[0], nil
+		}
+		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+			return 0, c.end(err)
+		}
+		// First the keep-alive: where both have come, the owner may well call
+		// again at once, and again.
+		now := time.Now()
+		if reached(limit, now) {
+			if err := c.overdue(); err != nil {
+				return 0, c.end(err)
+			}
+		}
+		if reached(until, now) {
+			return 0, os.ErrDeadlineExceeded
+		}
+	}
+}
+
+func (c *Conn) firstAhead() byte {
+	b := c.ahead[0]
+	c.skip(1)
+	return b
+}
+
+// skip lets go of the buffer with its last byte.
+func (c *Conn) skip(n int) {
+	c.ahead = c.ahead[n:]
+	if len(c.ahead) == 0 {
+		c.ahead = nil
+	}
+}
+
+// earlier returns the earlier of two deadlines, of which the zero time is none.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+func reached(deadline, now time.Time) bool {
+	return !deadline.IsZero() && !now.Before(deadline)
+}
+
+// scratch holds the buffers that packets are read into.
+var scratch = sync.Pool{New: func() any { return new(make([]byte, 0, scratchSize)) }}
+
+const scratchSize = 4 << 10
+
+// packet reads what follows the first byte of a packet and decodes it. What it
+// returns is a copy: the codec copies each field out of the buffer.
+func (c *Conn) packet(first byte) (packets.ControlPacket, error) {
+	if clause, what := flagsFlaw(first>>4, first&0x0f); clause != "" {
+		return nil, violation(clause, what) // whatever would follow
+	}
+	start, end, err := frame(c.ahead, c.opt.MaxPacket)
+	if err != nil {
+		return nil, err
+	}
+	if end > 0 && end <= len(c.ahead) {
+		body := c.ahead[start:end]
+		c.skip(end)
+		return decode(first, body)
+	}
+	buf := scratch.Get().(*[]byte)
+	defer scratch.Put(buf)
+	data, start, end, err := c.fill(append((*buf)[:0], c.ahead...))
+	if err != nil {
+		return nil, err
+	}
+	c.ahead = nil
+	if len(data) > end {
+		c.ahead = bytes.Clone(data[end:])
+	}
+	return decode(first, data[start:end])
+}
+
+// frame finds the body of a packet in data, which starts at the remaining
+// length. end is 0 until the remaining length has come.
+func frame(data []byte, limit int) (start, end int, err error) {
+	const lengthBytes = 4 // MQTT 3.1.1 section 2.2.3
+	length := 0
+	for i, b := range data {
+		if i == lengthBytes {
+			break
+		}
+		length |= int(b&0x7f) << (7 * i)
+		if b&0x80 != 0 {
+			continue
+		}
+		if length > limit {
+			return 0, 0, fmt.Errorf("%w: its remaining length is %d bytes, the limit %d", ErrTooLarge, length, limit)
+		}
+		return i + 1, i + 1 + length, nil
+	}
+	if len(data) >= lengthBytes {
+		return 0, 0, violation("MQTT 2.2.3", "a remaining length of more than four bytes")
+	}
+	return 0, 0, nil
+}
+
+// fill reads until data holds a whole packet. The buffer grows with what has
+// come, never with what was announced.
+func (c *Conn) fill(data []byte) (_ []byte, start, end int, err error) {
+	by := time.Now().Add(c.opt.PacketTimeout)
+	for {
+		start, end, err = frame(data, c.opt.MaxPacket)
+		if err != nil || end > 0 && end <= len(data) {
+			return data, start, end, err
+		}
+		if len(data) == cap(data) {
+			data = slices.Grow(data, len(data))
+		}
+		n, err := c.readBy(data[len(data):cap(data)], by)
+		if err != nil {
+			return nil, 0, 0, err
+		}
+		data = data[:len(data)+n]
+	}
+}
+
+// readBy reads at least one byte by an instant. A wake that was meant for wait
+// may end a read early; it reads on, and leaves the outbox for later.
+func (c *Conn) readBy(p []byte, by time.Time) (int, error) {
+	for {
+		c.nc.SetReadDeadline(by)
+		if err := c.over(); err != nil {
+			return 0, err
+		}
+		n, err := c.nc.Read(p)
+		switch {
+		case n > 0:
+			return n, nil
+		case err == io.EOF:
+			return 0, io.ErrUnexpectedEOF
+		case err != nil && !errors.Is(err, os.ErrDeadlineExceeded):
+			return 0, err
+		case reached(by, time.Now()):
+			return 0, errStalled
+		}
+	}
+}
+
+// decode checks the body of a packet and decodes it. A CONNECT of another protocol level has
+// a layout of its own, of which nothing but the level is read.
+func decode(first byte, body []byte) (packets.ControlPacket, error) {
+	h := packets.FixedHeader{
+		MessageType:     first >> 4,
+		Dup:             first&0x08 != 0,
+		Qos:             first >> 1 & 3,
+		Retain:          first&0x01 != 0,
+		RemainingLength: len(body),
+	}
+	r := reader{rest: body}
+	if h.MessageType == packets.Connect {
+		if level, err := r.protocol(); err != nil || level != protocolLevel {
+			return &packets.ConnectPacket{FixedHeader: h, ProtocolVersion: level}, err
+		}
+	}
+	if err := r.check(h); err != nil {
+		return nil, err
+	}
+	p, err := packets.NewControlPacketWithHeader(h)
+	if err != nil {
+		return nil, err
+	}
+	return p, p.Unpack(bytes.NewBuffer(body))
+}

@@ -1,0 +1,135 @@
+package mqtt
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/eclipse/paho.mqtt.golang/packets"
+)
+
+// The outbox holds enough for a hub's 50 pending messages, and no more than a
+// few of the largest.
+const (
+	maxOutbox      = 64
+	maxOutboxBytes = 1 << 20
+)
+
+// Send hands m to the owner, who writes it before it next waits, and wakes it. Any
+// goroutine may call it. The payload must not be changed afterwards. It fails
+// with ErrOutboxFull, or with the reason why the connection is over; that m was
+// written, no answer says.
+func (c *Conn) Send(m Message) error {
+	if err := m.check(); err != nil {
+		return fmt.Errorf("sending a message: %w", err)
+	}
+	if err := c.enqueue(m); err != nil {
+		return fmt.Errorf("sending a message: %w", err)
+	}
+	// Only after the message is there: see wait.
+	c.nc.SetReadDeadline(longAgo())
+	return nil
+}
+
+func (c *Conn) enqueue(m Message) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.cause != nil {
+		return c.cause
+	}
+	size := len(m.Topic) + len(m.Payload)
+	if len(c.outbox) == maxOutbox || c.outboxBytes+size > maxOutboxBytes {
+		return ErrOutboxFull
+	}
+	c.outbox = append(c.outbox, m)
+	c.outboxBytes += size
+	return nil
+}
+
+// flush writes what is in the outbox and reports whether there was anything.
+func (c *Conn) flush() (bool, error) {
+	c.mu.Lock()
+	out, err := c.outbox, c.cause
+	c.outbox, c.outboxBytes = nil, 0
+	c.mu.Unlock()
+	if err != nil {
+		return false, err
+	}
+	for _, m := range out {
+		if _, err := c.publish(m); err != nil {
+			return false, err
+		}
+	}
+	return len(out) > 0, nil
+}
+
+// Write writes m and does not wait for the PUBACK of a QoS 1 message, which it
+// gives a packet identifier. It is the owner's; others call Send.
+func (c *Conn) Write(m Message) error {
+	if err := m.check(); err != nil {
+		return fmt.Errorf("writing a message: %w", err)
+	}
+	_, err := c.publish(m)
+	return err
+}
+
+// publish writes a message that was checked and returns its identifier, 0 for
+// QoS 0.
+func (c *Conn) publish(m Message) (uint16, error) {
+	p := &packets.PublishPacket{
+		FixedHeader: packets.FixedHeader{MessageType: packets.Publish, Dup: m.Dup, Qos: m.QoS, Retain: m.Retain},
+		TopicName:   m.Topic,
+		Payload:     m.Payload,
+	}
+	if m.QoS > 0 {
+		p.MessageID = c.nextID()
+	}
+	return p.MessageID, c.write(p)
+}
+
+// nextID goes round, so an identifier is used again only after 65,534 others,
+// long after its PUBACK [MQTT-2.3.1-2]. It is never 0 [MQTT-2.3.1-1].
+func (c *Conn) nextID() uint16 {
+	c.lastID++
+	if c.lastID == 0 {
+		c.lastID = 1
+	}
+	return c.lastID
+}
+
+// write writes one packet. The codec hands it to the connection in one Write,
+// which makes it one TLS record. The order is that of wait: first the deadline,
+// then a look, so that a Kick in between is not lost.
+func (c *Conn) write(p packets.ControlPacket) error {
+	c.nc.SetWriteDeadline(time.Now().Add(c.opt.PacketTimeout))
+	if err := c.over(); err != nil {
+		return err
+	}
+	err := p.Write(c.nc)
+	// TLS 1.3 may have to answer a KeyUpdate in the middle of a Read, much later:
+	// a deadline that has passed by then would end the connection.
+	c.nc.SetWriteDeadline(time.Time{})
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		err = errStalled
+	}
+	if err != nil {
+		return c.end(fmt.Errorf("writing %s: %w", packetName(p), err))
+	}
+	if !c.server {
+		c.active = time.Now()
+	}
+	return nil
+}
+
+// ack writes a PUBACK or an UNSUBACK, whose layout is the same.
+func (c *Conn) ack(kind byte, id uint16) error {
+	if kind == packets.Unsuback {
+		p := packets.NewControlPacket(kind).(*packets.UnsubackPacket)
+		p.MessageID = id
+		return c.write(p)
+	}
+	p := packets.NewControlPacket(packets.Puback).(*packets.PubackPacket)
+	p.MessageID = id
+	return c.write(p)
+}
