@@ -1,0 +1,308 @@
+package device
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"time"
+
+	"dpsfleet/provisioning"
+	"dpsfleet/provisioning/mqtt"
+)
+
+const (
+	hubPort      = "8883"
+	hubKeepAlive = 240 * time.Second // the C SDK's
+)
+
+// hub is a device's dealings with the hub that it was assigned to.
+type hub struct {
+	*life
+	user    provisioning.HubUser
+	conn    *mqtt.Conn
+	renewAt time.Time
+	reached bool      // until was reached once; what follows is not the boot's
+	leave   time.Time // when the device leaves of its own accord; zero is never
+}
+
+// atHub joins the hub, reads the twin, and stays or leaves. clock ends the boot
+// and is stopped when the boot has got where it was to go.
+func (l *life) atHub(ctx context.Context, a Assignment, clock *time.Timer) {
+	if l.target.Declared != nil && !l.target.Declared(a.Hub) {
+		l.enter(Failed, &Failure{
+			Outcome: OutcomeHubNotDeclared,
+			Result:  provisioning.ResultOK,
+			Err:     fmt.Errorf("the hub %q is not declared, so it was not dialled", a.Hub),
+		})
+		return
+	}
+	h := &hub{life: l, user: provisioning.HubUser{Host: a.Hub, DeviceID: a.DeviceID, APIVersion: provisioning.HubAPIVersion}}
+	defer h.hangUp()
+	for {
+		err := h.attempt(ctx, clock)
+		if err == nil {
+			h.hangUp()
+			l.enter(Off, nil)
+			return
+		}
+		h.drop()
+		failure, again := classify(err)
+		end, goesOn := l.pause(ctx, failure, again)
+		if goesOn {
+			continue
+		}
+		if h.reached && end.Outcome == OutcomeInterrupted {
+			l.enter(Off, nil)
+			return
+		}
+		l.enter(Failed, end)
+		return
+	}
+}
+
+// attempt goes from Joining to where the device leaves of its own accord.
+func (h *hub) attempt(ctx context.Context, clock *time.Timer) error {
+	for {
+		if err := h.join(ctx); err != nil {
+			return err
+		}
+		if err := h.readTwin(); err != nil {
+			return err
+		}
+		h.tell(Event{To: Online, Desired: h.twin.raw}, nil)
+		h.progress()
+		clock.Stop()
+		if h.Until != UntilOnline {
+			return nil
+		}
+		if h.Stay > 0 && !h.reached {
+			h.leave = time.Now().Add(h.Stay)
+		}
+		h.reached = true
+		renew, err := h.stay(ctx)
+		if err != nil || !renew {
+			return err
+		}
+		h.hangUp()
+	}
+}
+
+// join dials the hub and connects to it with a new token.
+func (h *hub) join(ctx context.Context) error {
+	h.enter(Joining, nil)
+	address := h.target.Gateway
+	if address == "" {
+		address = net.JoinHostPort(h.user.Host, hubPort)
+	}
+	nc, err := h.dial(ctx, address, h.user.Host)
+	if err != nil {
+		return err
+	}
+	h.renewAt = time.Now().Add(h.limits.Token * 9 / 10)
+	h.conn, err = h.connect(ctx, nc, mqtt.Connect{
+		ClientID:  h.user.DeviceID,
+		Username:  h.user.String(),
+		Password:  h.password(h.user.Resource(), ""),
+		KeepAlive: hubKeepAlive,
+	})
+	if err != nil {
+		return fmt.Errorf("connecting to the hub: %w", err)
+	}
+	return nil
+}
+
+// readTwin reads the twin and reports on it. The subscription comes first, or
+// the answer would be lost (hub over MQTT, "Retrieving a device twin's
+// properties").
+func (h *hub) readTwin() error {
+	h.enter(Twinning, nil)
+	_, err := h.conn.Subscribe(h.deadline(), 0, provisioning.TwinAnswerFilter, provisioning.DesiredFilter)
+	if err != nil {
+		return fmt.Errorf("subscribing at the hub: %w", err)
+	}
+	body, err := h.ask(provisioning.TwinGetTopic, nil)
+	if err != nil {
+		return fmt.Errorf("reading the twin: %w", err)
+	}
+	var twin struct {
+		Desired json.RawMessage `json:"desired"`
+	}
+	if err := json.Unmarshal(body, &twin); err != nil {
+		return parsingError{fmt.Errorf("reading the twin: %w", err)}
+	}
+	h.twin = desiredTwin{}
+	if err := h.twin.patch(twin.Desired); err != nil {
+		return parsingError{fmt.Errorf("reading the twin: %w", err)}
+	}
+	h.twin.raw = twin.Desired
+	return h.report()
+}
+
+// report patches the reported properties as the model does.
+func (h *hub) report() error {
+	h.scope.desired = h.twin.get
+	reported, err := h.kind.reported.render(h.scope)
+	if err != nil {
+		return parsingError{fmt.Errorf("reported properties for this twin: %w", err)}
+	}
+	if reported == nil {
+		return nil
+	}
+	if _, err := h.ask(provisioning.ReportedTopic, reported); err != nil {
+		return fmt.Errorf("reporting properties: %w", err)
+	}
+	return nil
+}
+
+// ask publishes a twin request and waits for its answer; a change of the
+// desired properties that comes meanwhile is taken in.
+func (h *hub) ask(topic func(requestID string) string, body []byte) ([]byte, error) {
+	rid := h.requestID()
+	until := h.deadline()
+	if err := h.conn.Publish(mqtt.Message{Topic: topic(rid), Payload: body}, until); err != nil {
+		return nil, err
+	}
+	for {
+		m, err := h.conn.Receive(until)
+		if err != nil {
+			return nil, err
+		}
+		if provisioning.IsDesired(m.Topic) {
+			h.twin.patch(m.Payload) // what is no object changes nothing
+			continue
+		}
+		answer, err := provisioning.ParseTwinAnswer(m.Topic)
+		if err != nil || answer.RequestID != rid {
+			continue
+		}
+		if answer.Status >= 300 {
+			return nil, hubError{answer.Status}
+		}
+		return m.Payload, nil
+	}
+}
+
+// stay is the device's life online. It returns true when the token is to be
+// renewed and false when the device leaves.
+func (h *hub) stay(ctx context.Context) (renew bool, err error) {
+	var next time.Time // of telemetry
+	if h.Telemetry > 0 {
+		next = time.Now()
+	}
+	for {
+		m, err := h.conn.Receive(earliest(h.leave, h.renewAt, next))
+		now := time.Now()
+		switch {
+		case ctx.Err() != nil:
+			return false, nil
+		case err == nil && provisioning.IsDesired(m.Topic):
+			if h.twin.patch(m.Payload) == nil {
+				err = h.report()
+			}
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			err = nil
+		}
+		if err != nil {
+			return false, fmt.Errorf("online at the hub: %w", err)
+		}
+		if !h.leave.IsZero() && !now.Before(h.leave) {
+			return false, nil
+		}
+		if !now.Before(h.renewAt) {
+			return true, nil
+		}
+		if !next.IsZero() && !now.Before(next) {
+			next = next.Add(h.Telemetry)
+			if err := h.sendTelemetry(); err != nil {
+				return false, err
+			}
+		}
+	}
+}
+
+func (h *hub) sendTelemetry() error {
+	body, err := h.kind.telemetry.render(h.scope)
+	if err != nil {
+		return parsingError{fmt.Errorf("telemetry for this twin: %w", err)}
+	}
+	if body == nil {
+		return nil
+	}
+	topic := provisioning.TelemetryTopic(h.user.DeviceID, "application/json")
+	if err := h.conn.Publish(mqtt.Message{Topic: topic, Payload: body, QoS: 1}, h.deadline()); err != nil {
+		return fmt.Errorf("sending telemetry: %w", err)
+	}
+	return nil
+}
+
+// earliest is the first of the times that are set, or none.
+func earliest(times ...time.Time) time.Time {
+	var first time.Time
+	for _, t := range times {
+		if !t.IsZero() && (first.IsZero() || t.Before(first)) {
+			first = t
+		}
+	}
+	return first
+}
+
+func (h *hub) hangUp() {
+	if h.conn != nil {
+		h.conn.Disconnect()
+		h.conn = nil
+	}
+}
+
+func (h *hub) drop() {
+	if h.conn != nil {
+		h.conn.Close()
+		h.conn = nil
+	}
+}
+
+// hubError is a hub's refusal of a twin request.
+type hubError struct{ status int }
+
+func (e hubError) Error() string { return fmt.Sprintf("the hub answered %d", e.status) }
+
+// desiredTwin is what a device knows of its desired properties.
+type desiredTwin struct {
+	raw    json.RawMessage // as first read
+	values map[string]json.RawMessage
+}
+
+// patch takes in a change: null deletes (hub over MQTT, "Receiving desired
+// property updates").
+func (t *desiredTwin) patch(raw []byte) error {
+	var change map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &change); err != nil {
+		return err
+	}
+	if t.values == nil {
+		t.values = make(map[string]json.RawMessage, len(change))
+	}
+	for key, value := range change {
+		if string(value) == "null" {
+			delete(t.values, key)
+			continue
+		}
+		t.values[key] = value
+	}
+	return nil
+}
+
+// get is a property as a template writes it: a string without its quotes.
+func (t *desiredTwin) get(key string) (string, bool) {
+	value, ok := t.values[key]
+	if !ok {
+		return "", false
+	}
+	var text string
+	if json.Unmarshal(value, &text) == nil {
+		return text, true
+	}
+	return string(value), true
+}
