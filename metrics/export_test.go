@@ -1,0 +1,16 @@
+package metrics
+
+import (
+	"os"
+	"testing"
+)
+
+// FillDisk makes each further write to the log fail as on a full disk.
+func FillDisk(t *testing.T, l *Log) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.file.Close()
+	l.file = full
+}

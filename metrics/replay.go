@@ -1,0 +1,94 @@
+package metrics
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+)
+
+// maxBadLines bounds the lines of a log that are complained about one by one.
+const maxBadLines = 5
+
+// ReportLog reports a run from its log through the folds of the run itself. What
+// it cannot know, because X.run.json or the end of the log is missing, it says
+// in the report's notes. The error is that the log cannot be read at all, or
+// X.run.json is not one.
+func ReportLog(path string) (Report, error) {
+	info, err := ReadRun(path)
+	missing := errors.Is(err, fs.ErrNotExist)
+	if err != nil && !missing {
+		return Report{}, err
+	}
+	c, err := NewCollector(info, nil)
+	if err != nil {
+		return Report{}, fmt.Errorf("%s: %w", runPath(path), err)
+	}
+	c.rec = nil // the log holds none of the cloud's verdicts; X.run.json holds the result
+	c.trusting = missing
+	last, notes, err := c.replay(path)
+	if err != nil {
+		return Report{}, err
+	}
+	end := info.End
+	end.Notes = append(notes, end.Notes...)
+	switch {
+	case missing:
+		end.Notes = append(end.Notes, "without "+runPath(path)+" the scenario, its thresholds, the generator's health and the reconciliation are not known")
+	case info.Ended == nil:
+		end.Interrupted = true
+		end.Notes = append(end.Notes, "the run was killed: boots that had not ended are not in the log, and the cloud was not asked")
+	default:
+		last = *info.Ended
+	}
+	r := c.report(last, end, info.Reconciliation)
+	r.Log = path
+	return r, nil
+}
+
+// replay folds the log again. It returns the end of the last boot and sentences
+// on lines that it could not read.
+func (c *Collector) replay(path string) (last time.Time, notes []string, err error) {
+	boots, bad := 0, 0
+	for b, err := range ReadLog(path) {
+		if err != nil {
+			if bad++; bad <= maxBadLines {
+				notes = append(notes, err.Error())
+			}
+			continue
+		}
+		boots++
+		if c.trusting {
+			c.recorded = b
+			if c.info.Started.IsZero() || b.Due.Before(c.info.Started) {
+				c.info.Started = b.Due
+			}
+		}
+		c.refold(b)
+		if ended := b.Due.Add(b.Took().Duration()); ended.After(last) {
+			last = ended
+		}
+	}
+	if boots == 0 && bad > 0 {
+		return last, nil, errors.New(notes[0])
+	}
+	if bad > maxBadLines {
+		notes = append(notes, fmt.Sprintf("%s: %d lines more are not boots", path, bad-maxBadLines))
+	}
+	return last, notes, nil
+}
+
+// refold sends the events and exchanges of a boot through the folds. Exchanges
+// belong to a boot that has begun, so they follow its first event, and if that
+// is its only one, it had none.
+func (c *Collector) refold(b Boot) {
+	events := b.Events()
+	last := len(events) - 1
+	for _, e := range events[:last] {
+		c.Event(e)
+	}
+	for _, x := range b.Exchanges() {
+		c.Exchange(x)
+	}
+	c.Event(events[last])
+}

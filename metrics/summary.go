@@ -1,0 +1,188 @@
+package metrics
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"dpsfleet/device"
+)
+
+// fleetFold folds the boots of one fleet; one of its own for the whole run is
+// merged from the fleets' when asked for.
+type fleetFold struct {
+	name       string
+	due, ended int
+	outcomes   map[device.Outcome]int
+	unexpected int
+	places     map[place]*Place
+	dists      [metricCount]dist
+	total      dist // whole boots, for the generator's health
+	judge      *judge
+}
+
+type place struct {
+	name    string
+	outcome device.Outcome
+}
+
+// maxPlaces bounds the distinct hubs and codes that are counted: a webhook may
+// invent a hub for every device.
+const (
+	maxPlaces  = 100
+	otherPlace = "other"
+)
+
+func newFleetFold(name string, j *judge) *fleetFold {
+	return &fleetFold{name: name, judge: j, outcomes: make(map[device.Outcome]int), places: make(map[place]*Place)}
+}
+
+func (f *fleetFold) add(b *Boot) {
+	f.ended++
+	f.outcomes[b.Outcome]++
+	f.addPlace(b)
+	if !b.Met {
+		f.unexpected++
+	}
+	if b.Outcome != device.OutcomeDropped {
+		f.total.add(micros(b.Took()))
+		f.addTimes(b)
+	}
+}
+
+// addTimes counts a stage once a boot, however often the boot was in it: the
+// sum is what the boot lost there.
+func (f *fleetFold) addTimes(b *Boot) {
+	var in [int(device.Dropped) + 1]Millis
+	var was [int(device.Dropped) + 1]bool
+	for _, s := range b.Stages {
+		if int(s.Stage) < len(in) {
+			in[s.Stage] += s.Took
+			was[s.Stage] = true
+		}
+	}
+	f.dists[metricLateness].add(micros(b.Lateness()))
+	for stage := device.Dialing; int(stage) < len(in); stage++ {
+		if m, ok := stageMetric(stage); ok && was[stage] {
+			f.dists[m].add(micros(in[stage]))
+		}
+	}
+	if took, ok := b.TimeToAssigned(); ok {
+		f.dists[metricTimeToAssigned].add(micros(took))
+	}
+	if took, ok := b.TimeToOnline(); ok {
+		f.dists[metricTimeToOnline].add(micros(took))
+	}
+	for _, a := range b.Allocations {
+		f.dists[metricWebhook].add(micros(a.Took))
+	}
+	f.dists[metricPolls].add(int64(b.Polls))
+	f.dists[metricRetries].add(int64(b.Retries))
+}
+
+func (f *fleetFold) addPlace(b *Boot) {
+	key := place{placeName(b), b.Outcome}
+	if f.places[key] == nil && len(f.places) >= maxPlaces {
+		key.name = otherPlace
+	}
+	p := f.places[key]
+	if p == nil {
+		p = &Place{Name: key.name, Outcome: key.outcome}
+		f.places[key] = p
+	}
+	p.Count++
+	if !b.Met {
+		p.Unexpected++
+	}
+}
+
+// placeName is where a boot ended: at its hub, or why not. A hub that it was
+// sent to and did not reach is not where it is.
+func placeName(b *Boot) string {
+	switch {
+	case b.Outcome == device.OutcomeAssigned, b.Outcome == device.OutcomeHubNotDeclared:
+		return b.Hub
+	case b.Code != 0:
+		return b.Code.String()
+	}
+	return string(b.Outcome)
+}
+
+// merge adds the fleets into one for the whole run, all that a report needs.
+func merge(fleets []*fleetFold) *fleetFold {
+	all := mergeCounts(fleets)
+	for _, f := range fleets {
+		for i := range f.dists {
+			all.dists[i].merge(&f.dists[i])
+		}
+		all.total.merge(&f.total)
+	}
+	return all
+}
+
+// mergeFor adds up what one threshold is about: histograms are large, and a run
+// looks at the thresholds that may end it ten times a second.
+func mergeFor(t Threshold, fleets []*fleetFold) *fleetFold {
+	all := mergeCounts(fleets)
+	if m, ok := metricNamed(t.metric); ok {
+		for _, f := range fleets {
+			all.dists[m].merge(&f.dists[m])
+		}
+	}
+	return all
+}
+
+func mergeCounts(fleets []*fleetFold) *fleetFold {
+	all := newFleetFold("", nil)
+	for _, f := range fleets {
+		all.due += f.due
+		all.ended += f.ended
+		all.unexpected += f.unexpected
+		for outcome, n := range f.outcomes {
+			all.outcomes[outcome] += n
+		}
+	}
+	return all
+}
+
+func (f *fleetFold) report() FleetReport {
+	places := make([]Place, 0, len(f.places))
+	for _, p := range f.places {
+		places = append(places, *p)
+	}
+	slices.SortFunc(places, func(a, b Place) int {
+		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Outcome, b.Outcome))
+	})
+	return FleetReport{
+		Name:       f.name,
+		Due:        f.due,
+		Outcomes:   f.outcomes,
+		Unexpected: f.unexpected,
+		Places:     places,
+		Times:      f.times(),
+	}
+}
+
+// times are those durations that have values.
+func (f *fleetFold) times() []Times {
+	var all []Times
+	for m := range metricCount {
+		if m.duration() && f.dists[m].n > 0 {
+			all = append(all, f.dists[m].times(m.String()))
+		}
+	}
+	return all
+}
+
+func micros(m Millis) int64 { return int64(m) / int64(time.Microsecond) }
+
+// counter is the value of a metric that is only counted.
+func (f *fleetFold) counter(name string) int {
+	switch name {
+	case counterBoots:
+		return f.ended
+	case counterUnexpected:
+		return f.unexpected
+	}
+	return f.outcomes[device.Outcome(name)]
+}
