@@ -56,11 +56,11 @@ func Models() map[string]Model {
 // tutorialPayload is the one that the tutorial's C sample sends.
 const tutorialPayload = `{"MyDeviceFirmwareVersion":"12.0.2.5","MyDeviceProvisioningVersion":"1.0.0.0"}`
 
-// With is the model with more members in its payload.
+// With is the model with more members in its payload. Its error is about those.
 func (m Model) With(payload json.RawMessage) (Model, error) {
 	merged, err := join(m.Payload, payload)
 	if err != nil {
-		return Model{}, fmt.Errorf("payload: %w", err)
+		return Model{}, err
 	}
 	m.Payload = merged
 	return m, nil
