@@ -1,0 +1,107 @@
+package emulator
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"slices"
+
+	"dpsfleet/provisioning"
+	"dpsfleet/provisioning/allocation"
+)
+
+// task is one registration that is to be given a hub.
+type task struct {
+	who         identity
+	record      provisioning.Enrollment
+	payload     json.RawMessage
+	operationID string
+	// Where the device is assigned already; empty before its first time.
+	hub, deviceID string
+}
+
+// stays reports whether the enrollment keeps the device where it is.
+func (t task) stays() bool { return t.hub != "" && !t.record.Reprovision.UpdateHubAssignment }
+
+func (t task) key() string { return provisioning.SameID(t.who.registrationID) }
+
+// allocate finds a hub for a registration, at once where no webhook is asked. A
+// webhook is asked on every registration, whatever the policy of re-provisioning
+// (custom allocation), in a goroutine of its own: with its retries it may take
+// 415 s, and the device polls meanwhile.
+func (c *Cloud) allocate(ctx context.Context, cancel context.CancelFunc, t task) {
+	disabled := t.record.Provisioning == provisioning.ProvisioningDisabled
+	if disabled || t.record.Allocation != provisioning.AllocateCustom {
+		cancel()
+		c.settle(t, c.chosen(t, disabled))
+		return
+	}
+	c.running.Go(func() {
+		defer cancel()
+		verdict := c.client(t).Allocate(ctx, t.record.CustomAllocation.WebhookURL, c.request(t))
+		if verdict.Err == nil && ctx.Err() == nil {
+			c.settle(t, verdict)
+		}
+	})
+}
+
+func (c *Cloud) chosen(t task, disabled bool) allocation.Verdict {
+	if disabled {
+		return allocation.Verdict{}
+	}
+	return allocation.Verdict{Hub: c.choose(t)}
+}
+
+// request is what the webhook is asked.
+func (c *Cloud) request(t task) allocation.Request {
+	// Every log of the service has symmetricKey {} and no keys in it, though the
+	// documents speak of keys there.
+	shown := t.record.Shown()
+	request := allocation.Request{
+		DeviceRuntimeContext: allocation.RuntimeContext{
+			RegistrationID:        &t.who.registrationID,
+			CurrentIoTHubHostName: t.hub,
+			CurrentDeviceID:       t.deviceID,
+			SymmetricKey:          &struct{}{},
+			Payload:               t.payload,
+		},
+		LinkedHubs: c.candidates(t),
+	}
+	if t.who.group {
+		request.EnrollmentGroup = &shown
+		return request
+	}
+	request.IndividualEnrollment = &shown
+	return request
+}
+
+// candidates are the hubs that a device may be sent to: with "never
+// re-provision" the one where it is.
+func (c *Cloud) candidates(t task) []string {
+	if t.stays() {
+		return []string{t.hub}
+	}
+	return c.linkedHubs(t.record)
+}
+
+// choose is the static and the hashed policy. DPS hashes in a way of its own;
+// here the highest of the hubs' scores wins (rendezvous hashing), so a new hub
+// takes its share of the devices and no other moves.
+func (c *Cloud) choose(t task) string {
+	hubs := c.candidates(t)
+	if t.record.Allocation == provisioning.AllocateStatic && !t.stays() {
+		return cmp.Or(t.record.IoTHubHostName, hubs[0])
+	}
+	return slices.MaxFunc(hubs, func(a, b string) int {
+		return cmp.Compare(score(a, t.key()), score(b, t.key()))
+	})
+}
+
+// score mixes what FNV leaves alike in texts that differ at one end only (the
+// finalizer of splitmix64).
+func score(hub, device string) uint64 {
+	x := hash(hub + "\x00" + device)
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}

@@ -1,0 +1,133 @@
+package emulator
+
+import (
+	"cmp"
+	"encoding/json"
+	"strings"
+	"time"
+
+	"dpsfleet/provisioning"
+	"dpsfleet/provisioning/allocation"
+	"dpsfleet/provisioning/emulator/hub"
+)
+
+// settle keeps the verdict of an allocation, unless the device has registered
+// again meanwhile. The device exists at its hub and the exchange is recorded
+// before a poll can hear of either.
+func (c *Cloud) settle(t task, v allocation.Verdict) {
+	var verdict provisioning.RegistrationState
+	var tags json.RawMessage
+	current := false
+	ifCurrent := func(change func(r registration) registration) func(registration, bool) (registration, bool) {
+		return func(r registration, known bool) (registration, bool) {
+			current = known && r.Operation.ID == t.operationID
+			if current {
+				r = change(r)
+			}
+			return r, known
+		}
+	}
+	// In two steps: what the first one leaves is not decided yet, so a poll that
+	// comes before the record is made still hears assigning.
+	c.registrations.Update(t.key(), ifCurrent(func(r registration) registration {
+		r, tags = c.conclude(r, t, v)
+		verdict = r.Operation.Verdict
+		return r
+	}))
+	if !current {
+		return
+	}
+	c.totals.verdict(verdict.Status)
+	if v.Reason != "" {
+		c.cfg.Log.Debug("allocation failed", "device", shown(t.who.registrationID), "reason", shown(v.Reason))
+	}
+	c.cfg.Record(provisioning.Exchange{
+		Kind: provisioning.ExchangeVerdict, RegistrationID: t.who.registrationID,
+		OperationID: t.operationID, At: time.Now(), Status: v.Status,
+		State: &verdict, Tags: tags, Hub: verdict.AssignedHub,
+	})
+	c.registrations.Update(t.key(), ifCurrent(func(r registration) registration {
+		r.Operation.Decided, r.Operation.cancel = true, nil
+		return r
+	}))
+}
+
+// conclude makes a verdict of what the allocation found, and sees to the device
+// at its hub. It returns the tags of the twin there.
+func (c *Cloud) conclude(r registration, t task, v allocation.Verdict) (registration, json.RawMessage) {
+	if t.record.Provisioning == provisioning.ProvisioningDisabled {
+		r.Operation.Verdict = provisioning.RegistrationState{RegistrationID: t.who.registrationID, Status: provisioning.Disabled}
+		r.Operation.Ready = time.Now() // nothing was allocated
+		return r, nil
+	}
+	// What a device reads must not be dated before it could read it.
+	decided := latest(time.Now(), r.Operation.Ready)
+	state := provisioning.RegistrationState{
+		RegistrationID: t.who.registrationID,
+		Created:        provisioning.Timestamp{Time: r.Created},
+		LastUpdated:    provisioning.Timestamp{Time: decided},
+		ETag:           stateETag(c.draws(t.operationID, r.Count), decided),
+	}
+	twin, err := hub.NewTwin(initialTwin(t.record, v))
+	target, linked := c.hubs[strings.ToLower(v.Hub)]
+	switch {
+	case v.Code != 0:
+		return failed(r, state, v.Code, v.Message), nil
+	case !linked:
+		return failed(r, state, provisioning.CustomAllocationFailed, "The hub is not linked."), nil
+	case err != nil:
+		return failed(r, state, c.cfg.Undocumented.BadTwinCode, "IoT Hub did not take the initial twin."), nil
+	}
+	// A device keeps the id under which its hub knows it, whatever the case of
+	// its registration id this time.
+	r.DeviceID = cmp.Or(r.DeviceID, t.record.DeviceID, t.who.registrationID)
+	twin, state.Substatus = c.move(r, t, target, twin)
+	r.Hub = target.Name()
+	state.Status, state.AssignedHub, state.DeviceID = provisioning.Assigned, r.Hub, r.DeviceID
+	state.Payload = v.Payload
+	r.Operation.Verdict = state
+	return r, twin.Tags
+}
+
+// failed is an error that a device is told with status 200 and failed. No hub and
+// no device id are in it.
+func failed(r registration, state provisioning.RegistrationState, code provisioning.Code, message string) registration {
+	state.Status, state.ErrorCode, state.ErrorMessage = provisioning.Failed, code, message
+	r.Operation.Verdict = state
+	return r
+}
+
+// initialTwin is the webhook's, or else the enrollment's (custom allocation).
+func initialTwin(record provisioning.Enrollment, v allocation.Verdict) provisioning.InitialTwin {
+	for _, twin := range []*provisioning.InitialTwin{v.InitialTwin, record.InitialTwin} {
+		if twin != nil {
+			return *twin
+		}
+	}
+	return provisioning.InitialTwin{}
+}
+
+// move puts a device to its hub and returns its twin there, with the substatus
+// (re-provisioning concepts): a new device gets the initial twin, one that stays
+// keeps its own, one that moves takes it along unless the enrollment resets it.
+func (c *Cloud) move(r registration, t task, target *hub.Hub, initial hub.Twin) (hub.Twin, string) {
+	device := hub.Device{ID: r.DeviceID, RegistrationID: r.ID, Keys: t.who.keys}
+	switch {
+	case r.Hub == "":
+		return target.Put(device, initial), provisioning.InitialAssignment
+	case r.Hub == target.Name():
+		return target.Put(device, initial), c.cfg.Undocumented.RepeatedSubstatus
+	}
+	left, known := c.hubs[strings.ToLower(r.Hub)].Remove(r.DeviceID)
+	if known && t.record.Reprovision.MigrateDeviceData {
+		return target.Put(device, left), provisioning.DeviceDataMigrated
+	}
+	return target.Put(device, initial), provisioning.DeviceDataReset
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}

@@ -1,0 +1,53 @@
+package emulator
+
+import (
+	"crypto/tls"
+	"strings"
+	"sync"
+	"time"
+
+	"dpsfleet/provisioning"
+)
+
+// certificates answer a TLS handshake. A hub's is made when the first device
+// asks for it, so that a cloud of fifty hubs starts as fast as one of two.
+type certificates struct {
+	authority *provisioning.Authority
+	dps       func() (*tls.Certificate, error)
+	hubs      map[string]func() (*tls.Certificate, error)
+}
+
+func newCertificates(hubs []string) (*certificates, error) {
+	authority, err := provisioning.NewAuthority("dpsfleet emulator", time.Now())
+	if err != nil {
+		return nil, err
+	}
+	c := &certificates{authority: authority, hubs: map[string]func() (*tls.Certificate, error){}}
+	c.dps = c.issue("global.azure-devices-provisioning.net", "*.azure-devices-provisioning.net", "localhost", "127.0.0.1", "::1")
+	for _, hub := range hubs {
+		c.hubs[strings.ToLower(hub)] = c.issue(hub)
+	}
+	return c, nil
+}
+
+// issue makes a certificate for names on first use and keeps it.
+func (c *certificates) issue(names ...string) func() (*tls.Certificate, error) {
+	return sync.OnceValues(func() (*tls.Certificate, error) {
+		cert, err := c.authority.Issue(names...)
+		return &cert, err
+	})
+}
+
+// config asks for TLS 1.2 or 1.3: DPS documents 1.2, new clients offer both.
+func (c *certificates) config() *tls.Config {
+	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: c.get}
+}
+
+// get chooses by the server name. A client that dials an IP address sends none
+// and gets DPS's.
+func (c *certificates) get(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	if issue, ok := c.hubs[strings.ToLower(hello.ServerName)]; ok {
+		return issue()
+	}
+	return c.dps()
+}

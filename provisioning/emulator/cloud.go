@@ -1,0 +1,160 @@
+package emulator
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"dpsfleet/provisioning"
+	"dpsfleet/provisioning/allocation"
+	"dpsfleet/provisioning/emulator/hub"
+	"dpsfleet/provisioning/emulator/store"
+)
+
+// Cloud is a running cloud. Its methods may be called from any goroutine.
+type Cloud struct {
+	cfg     Config
+	ctx     context.Context
+	cancel  context.CancelCauseFunc
+	running sync.WaitGroup // everything that Start and its connections started
+
+	listener     net.Listener
+	certificates *certificates // nil without TLS
+	tls          *tls.Config
+
+	individuals   store.Table[provisioning.Enrollment] // by registration id, folded
+	groups        store.Table[provisioning.Enrollment] // by group id
+	registrations store.Table[registration]            // by registration id, folded
+	hubs          map[string]*hub.Hub                  // by host name, folded; never changes
+
+	webhook   allocation.Client
+	transport *http.Transport
+	policies  []*http.Server
+	totals    counters
+}
+
+var errClosed = errors.New("the cloud was closed")
+
+// Start starts a cloud. It reports every mistake of cfg at once. The cloud ends
+// with ctx or with Close; Close must be called either way.
+func Start(ctx context.Context, cfg Config) (*Cloud, error) {
+	if err := cfg.Check(); err != nil {
+		return nil, err
+	}
+	c := &Cloud{cfg: cfg.orDefault(), hubs: make(map[string]*hub.Hub, len(cfg.LinkedHubs))}
+	c.ctx, c.cancel = context.WithCancelCause(ctx)
+	if err := c.start(); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	return c, nil
+}
+
+func (c *Cloud) start() error {
+	for _, name := range c.cfg.LinkedHubs {
+		c.hubs[strings.ToLower(name)] = hub.New(name, hub.Options{
+			Record:          c.cfg.Record,
+			DisabledConnack: c.cfg.Undocumented.HubDisabledConnack,
+		})
+	}
+	c.prepareWebhook()
+	if err := c.enroll(); err != nil {
+		return err
+	}
+	if err := c.prepareTLS(); err != nil {
+		return err
+	}
+	listener, err := c.cfg.Listen("tcp", c.cfg.Address)
+	if err != nil {
+		return fmt.Errorf("listening for devices on %s: %w", c.cfg.Address, err)
+	}
+	c.listener = listener
+	c.running.Go(c.accept)
+	c.running.Go(func() {
+		<-c.ctx.Done()
+		listener.Close()
+	})
+	return nil
+}
+
+func (c *Cloud) prepareTLS() (err error) {
+	if !c.cfg.TLS {
+		return nil
+	}
+	if c.certificates, err = newCertificates(c.cfg.LinkedHubs); err != nil {
+		return err
+	}
+	c.tls = c.certificates.config()
+	return nil
+}
+
+// patience is how long Close waits for a webhook of ours to return.
+const patience = 5 * time.Second
+
+// Close ends the cloud: connections are closed, allocations are given up. It
+// returns when all of it has ended, and may be called more than once.
+func (c *Cloud) Close() error {
+	c.cancel(errClosed)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	var failed []error
+	for _, server := range c.policies {
+		// Not Close, which leaves handlers behind that still write to the log.
+		if err := server.Shutdown(ctx); err != nil {
+			failed = append(failed, fmt.Errorf("a policy did not return: %w", err), server.Close())
+		}
+	}
+	c.running.Wait()
+	c.transport.CloseIdleConnections()
+	return errors.Join(failed...)
+}
+
+// Addr is the address that DPS and the hubs listen on, with its port.
+func (c *Cloud) Addr() string { return c.listener.Addr().String() }
+
+// IDScope is what devices name in their user name.
+func (c *Cloud) IDScope() string { return c.cfg.IDScope }
+
+// CA is the certificate of the cloud's authority in PEM, nil without TLS. The
+// authority's key never leaves the process's memory.
+func (c *Cloud) CA() []byte {
+	if c.certificates == nil {
+		return nil
+	}
+	return c.certificates.authority.PEM()
+}
+
+// Registration is what DPS tells of a device: assigning while an allocation
+// runs, then its verdict.
+func (c *Cloud) Registration(id string) (provisioning.RegistrationState, bool) {
+	r, known := c.registrations.Get(provisioning.SameID(id))
+	if !known {
+		return provisioning.RegistrationState{}, false
+	}
+	return r.Operation.state(r.ID), true
+}
+
+// Twin is a device's twin at a hub.
+func (c *Cloud) Twin(hubName, deviceID string) (hub.Twin, bool) {
+	h, known := c.hubs[strings.ToLower(hubName)]
+	if !known {
+		return hub.Twin{}, false
+	}
+	return h.Twin(deviceID)
+}
+
+// PatchDesired changes a device's desired properties as a back end would, and
+// tells the device if it is connected and has subscribed. It returns the new
+// $version.
+func (c *Cloud) PatchDesired(hubName, deviceID string, patch []byte) (int64, error) {
+	h, known := c.hubs[strings.ToLower(hubName)]
+	if !known {
+		return 0, fmt.Errorf("the hub %q is not linked", hubName)
+	}
+	return h.PatchDesired(deviceID, patch)
+}

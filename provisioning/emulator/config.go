@@ -1,0 +1,86 @@
+package emulator
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+
+	"dpsfleet/provisioning"
+	"dpsfleet/provisioning/allocation"
+)
+
+// Config says what the cloud is made of. Everything but LinkedHubs and
+// Enrollments has a default that is used where a member is nil or zero.
+type Config struct {
+	// IDScope is what devices name in their user name; 0ne00002193 if empty.
+	IDScope string
+	// LinkedHubs are the host names of the hubs. The emulator is all of them.
+	LinkedHubs []string
+	// Enrollments are let in: individual ones have a registration id, groups
+	// a group id.
+	Enrollments []Enrollment
+	// Answers is how long the service takes; nil is Realistic.
+	Answers *Answers
+	// Undocumented is what the emulator does where no document says what the
+	// service does.
+	Undocumented Undocumented
+	// Seed decides every draw: the same seed and the same devices give the
+	// same allocation times and operation ids.
+	Seed uint64
+
+	// TLS serves TLS 1.2 and 1.3 under an authority of the cloud's own.
+	TLS bool
+	// Address to listen on; 127.0.0.1:0 if empty.
+	Address string
+	// Listen and Dial are the network; the operating system's if nil. A
+	// memnet.Network has both. Dial is for calls of the webhook.
+	Listen func(network, address string) (net.Listener, error)
+	Dial   func(ctx context.Context, network, address string) (net.Conn, error)
+
+	// FunctionKey is what policies that ask for a key ask for; made if empty. If
+	// it is set, every policy asks for it whose enrollment says nothing.
+	FunctionKey allocation.FunctionKey
+	// WebhookCalls is how many calls are made at once at most; 256 if 0. A wait
+	// for a retry does not count.
+	WebhookCalls int
+	// FunctionLog takes the log of the policies that the cloud serves itself, as
+	// the Azure Functions host would print it. With more than one policy it is
+	// written to from several goroutines at once.
+	FunctionLog io.Writer
+	// Transport stands in front of every call of a webhook, for faults; nil is
+	// nothing there.
+	Transport func(next http.RoundTripper) http.RoundTripper
+
+	// Record is told of every exchange before its answer leaves. It is called
+	// from many goroutines and holds up the one that calls it.
+	Record func(provisioning.Exchange)
+	// Log is told once why a connection was closed on its client; nil is
+	// silence.
+	Log *slog.Logger
+}
+
+// Enrollment is a record that lets devices in. A symmetric key that it does not
+// bring is made, 64 bytes as DPS makes them.
+type Enrollment struct {
+	provisioning.Enrollment
+	// Policy answers its allocations instead of a webhook of somebody else's.
+	// The cloud serves it over HTTP on a listener of its own and calls it there,
+	// as it would call any other.
+	Policy *allocation.Policy
+	// FunctionKey says how the policy is protected.
+	FunctionKey FunctionKeyUse
+}
+
+// FunctionKeyUse says how the webhook of a policy is protected. Azure takes a
+// function's key from the code in the URL, and a URL that was entered without it
+// is a mistake that the tutorial's troubleshooting table has.
+type FunctionKeyUse string
+
+// The ways. An empty one is required if Config has a key, or else none.
+const (
+	FunctionKeyNone     FunctionKeyUse = "none"     // anybody may call it
+	FunctionKeyRequired FunctionKeyUse = "required" // it asks for a key, and the URL has it
+	FunctionKeyMissing  FunctionKeyUse = "missing"  // it asks for a key, and the URL lacks it: 401
+)

@@ -1,0 +1,104 @@
+package emulator
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"dpsfleet/provisioning"
+)
+
+// enroll stores the records of the configuration, completed as the service
+// would, and starts the policies that some of them bring.
+func (c *Cloud) enroll() error {
+	for _, e := range c.cfg.Enrollments {
+		record := c.completed(e.Enrollment)
+		if e.Policy != nil {
+			url, err := c.servePolicy(e)
+			if err != nil {
+				return fmt.Errorf("serving the policy of enrollment %q: %w", e.ID(), err)
+			}
+			record.CustomAllocation = &provisioning.CustomAllocationDefinition{WebhookURL: url}
+		}
+		if record.CustomAllocation != nil {
+			definition := *record.CustomAllocation
+			definition.APIVersion = cmp.Or(definition.APIVersion, provisioning.AllocationAPIVersion)
+			record.Allocation, record.CustomAllocation = provisioning.AllocateCustom, &definition
+		}
+		if record.RegistrationID != "" {
+			c.individuals.Put(provisioning.SameID(record.RegistrationID), record)
+			continue
+		}
+		c.groups.Put(record.EnrollmentGroupID, record)
+	}
+	return nil
+}
+
+// completed fills a record with what the service adds to it: keys of 64 bytes,
+// times, an etag, and the defaults of its REST reference, hashed allocation and
+// re-provisioning with migration among them.
+func (c *Cloud) completed(e provisioning.Enrollment) provisioning.Enrollment {
+	now := time.Now()
+	var given provisioning.SymmetricKey
+	if e.Attestation.SymmetricKey != nil {
+		given = *e.Attestation.SymmetricKey
+	}
+	keys := &provisioning.SymmetricKey{Primary: given.Primary, Secondary: given.Secondary}
+	if len(keys.Primary) == 0 {
+		keys.Primary = provisioning.NewKey()
+	}
+	if len(keys.Secondary) == 0 {
+		keys.Secondary = provisioning.NewKey()
+	}
+	e.Attestation = provisioning.Attestation{Type: provisioning.AttestSymmetricKey, SymmetricKey: keys}
+	if e.Capabilities == nil {
+		e.Capabilities = &provisioning.Capabilities{}
+	}
+	if e.Reprovision == nil {
+		e.Reprovision = &provisioning.ReprovisionPolicy{UpdateHubAssignment: true, MigrateDeviceData: true}
+	}
+	e.Provisioning = cmp.Or(e.Provisioning, provisioning.ProvisioningEnabled)
+	e.Allocation = cmp.Or(e.Allocation, provisioning.AllocateHashed)
+	e.ETag = recordETag(c.draws(e.ID(), 0), now)
+	e.Created, e.LastUpdated = provisioning.Timestamp{Time: now}, provisioning.Timestamp{Time: now}
+	return e
+}
+
+// Enrollments are the records as they are now, keys included; groups first, each
+// kind by id.
+func (c *Cloud) Enrollments() []provisioning.Enrollment {
+	individuals := c.individuals.Values()
+	slices.SortFunc(individuals, byID)
+	return append(c.sortedGroups(), individuals...)
+}
+
+// sortedGroups gives the groups an order, so that of two with the same key always
+// the same one is found.
+func (c *Cloud) sortedGroups() []provisioning.Enrollment {
+	groups := c.groups.Values()
+	slices.SortFunc(groups, byID)
+	return groups
+}
+
+func byID(a, b provisioning.Enrollment) int { return cmp.Compare(a.ID(), b.ID()) }
+
+// Key is the primary key of an enrollment, by its group id or registration id.
+func (c *Cloud) Key(enrollmentID string) (provisioning.Key, bool) {
+	e, known := c.groups.Get(enrollmentID)
+	if !known {
+		e, known = c.individuals.Get(provisioning.SameID(enrollmentID))
+	}
+	if !known {
+		return nil, false
+	}
+	return slices.Clone(e.Attestation.SymmetricKey.Primary), true
+}
+
+// linkedHubs are the hubs that devices of a record may go to.
+func (c *Cloud) linkedHubs(e provisioning.Enrollment) []string {
+	if len(e.IoTHubs) > 0 {
+		return e.IoTHubs
+	}
+	return c.cfg.LinkedHubs
+}

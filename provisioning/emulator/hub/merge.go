@@ -1,0 +1,102 @@
+package hub
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+
+	"dpsfleet/provisioning"
+)
+
+// member is one of an object, in the place and with the bytes that it came with:
+// a map would lose both.
+type member struct {
+	key   string
+	value json.RawMessage
+}
+
+var errNotObject = errors.New("it is not a JSON object")
+
+// merge applies a patch to an object: objects merge, null deletes, anything else
+// replaces. Members keep their places and their bytes; new ones go to the end.
+func merge(object, patch []byte) (json.RawMessage, error) {
+	have, err := members(object)
+	if err != nil {
+		return nil, err
+	}
+	changes, err := members(patch)
+	if err != nil {
+		return nil, err
+	}
+	for _, change := range changes {
+		if have, err = apply(have, change); err != nil {
+			return nil, err
+		}
+	}
+	var o provisioning.Object
+	for _, m := range have {
+		o.Raw(m.key, m.value)
+	}
+	return o.Bytes(), nil
+}
+
+func apply(have []member, change member) ([]member, error) {
+	at := len(have)
+	for i := range have {
+		if have[i].key == change.key {
+			at = i
+			break
+		}
+	}
+	if string(change.value) == "null" {
+		return append(have[:at], have[min(at+1, len(have)):]...), nil
+	}
+	var old json.RawMessage
+	if at < len(have) {
+		old = have[at].value
+	}
+	value, err := replacement(old, change.value)
+	if err != nil {
+		return nil, err
+	}
+	if at == len(have) {
+		return append(have, member{change.key, value}), nil
+	}
+	have[at].value = value
+	return have, nil
+}
+
+// replacement is the new value of one member. An object merges even into
+// nothing, so that the nulls in it are dropped.
+func replacement(old, value json.RawMessage) (json.RawMessage, error) {
+	if !isObject(value) {
+		return value, nil
+	}
+	if !isObject(old) {
+		old = json.RawMessage("{}")
+	}
+	return merge(old, value)
+}
+
+func isObject(value []byte) bool { return bytes.HasPrefix(bytes.TrimSpace(value), []byte("{")) }
+
+// members takes an object apart.
+func members(object []byte) ([]member, error) {
+	dec := json.NewDecoder(bytes.NewReader(object))
+	if open, err := dec.Token(); err != nil || open != json.Delim('{') {
+		return nil, errNotObject
+	}
+	var all []member
+	for dec.More() {
+		key, err := dec.Token()
+		if err != nil {
+			return nil, errNotObject
+		}
+		var value json.RawMessage
+		if err := dec.Decode(&value); err != nil {
+			return nil, errNotObject
+		}
+		all = append(all, member{key.(string), value})
+	}
+	return all, nil
+}

@@ -1,0 +1,203 @@
+package hub
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"dpsfleet/provisioning"
+	"dpsfleet/provisioning/mqtt"
+)
+
+// Why a hub ends a connection. A client never sees the texts: MQTT 3.1.1 has no
+// way to tell them.
+var (
+	errReplaced = errors.New("400027 ConnectionForcefullyClosedOnNewConnection: the device connected once more")
+	errRemoved  = errors.New("404001 DeviceNotFound: the device was removed from the hub")
+	errExpired  = errors.New("401003 IotHubUnauthorized: the token has expired")
+)
+
+// session is one connection of one device. Its goroutine owns it; others read
+// conn and wantsDesired.
+type session struct {
+	hub          *Hub
+	conn         *mqtt.Conn
+	device       Device
+	expiry       time.Time
+	wantsDesired atomic.Bool
+	wantsAnswers bool
+}
+
+// Serve serves a connection whose CONNECT named this hub, from the CONNACK on.
+// It returns why the connection is over, nil after a DISCONNECT. The caller
+// closes it.
+func (h *Hub) Serve(conn *mqtt.Conn, hello mqtt.Connect, user provisioning.HubUser) error {
+	came := time.Now()
+	device, expiry, refused := h.admit(hello, user)
+	if refused != nil {
+		h.join(came, device, 401, refused.reason)
+		return errors.Join(errors.New(refused.reason), conn.Connack(refused.code))
+	}
+	s := &session{hub: h, conn: conn, device: device, expiry: expiry}
+	h.takeOver(s)
+	defer h.leave(s)
+	h.totals.joins.Add(1)
+	h.join(came, device, 200, "")
+	if err := conn.Connack(0); err != nil {
+		return err
+	}
+	return s.serve()
+}
+
+// join records a CONNECT, unless it named a device that nobody knows.
+func (h *Hub) join(came time.Time, d Device, status int, reason string) {
+	if d.ID == "" {
+		return
+	}
+	h.opt.Record(provisioning.Exchange{
+		Kind: provisioning.ExchangeJoin, RegistrationID: d.RegistrationID,
+		At: came, Took: time.Since(came), Status: status, Err: reason, Hub: h.name,
+	})
+}
+
+func (s *session) serve() error {
+	for {
+		packet, err := s.conn.Read(s.expiry)
+		if errors.Is(err, os.ErrDeadlineExceeded) && !time.Now().Before(s.expiry) {
+			return errExpired
+		}
+		if err != nil {
+			return err
+		}
+		if packet.Kind == mqtt.DisconnectPacket {
+			return nil
+		}
+		if err := s.handle(packet); err != nil {
+			return err
+		}
+	}
+}
+
+func (s *session) handle(packet mqtt.Packet) error {
+	switch packet.Kind {
+	case mqtt.SubscribePacket:
+		return s.subscribe(packet)
+	case mqtt.UnsubscribePacket:
+		return s.unsubscribe(packet)
+	case mqtt.PublishPacket:
+		return s.publish(packet.Message)
+	}
+	return nil // a PUBACK; nothing is sent twice here
+}
+
+// subscribe grants what a device may subscribe to. Four filters there are, so
+// the limit of five subscriptions cannot be reached. QoS 2 is granted as 1.
+func (s *session) subscribe(packet mqtt.Packet) error {
+	granted := make([]byte, 0, len(packet.Filters))
+	for _, filter := range packet.Filters {
+		if err := s.want(filter.Topic, true); err != nil {
+			return err
+		}
+		granted = append(granted, min(filter.QoS, 1))
+	}
+	return s.conn.Suback(packet.ID, granted)
+}
+
+func (s *session) unsubscribe(packet mqtt.Packet) error {
+	for _, filter := range packet.Filters {
+		if err := s.want(filter.Topic, false); err != nil {
+			return err
+		}
+	}
+	return s.conn.Unsuback(packet.ID)
+}
+
+// want opens or closes one of the four subscriptions. For direct methods and
+// cloud-to-device messages there is nothing to send yet.
+func (s *session) want(filter string, wanted bool) error {
+	switch filter {
+	case provisioning.TwinAnswerFilter:
+		s.wantsAnswers = wanted
+	case provisioning.DesiredFilter:
+		s.wantsDesired.Store(wanted)
+	case provisioning.MethodFilter, provisioning.DeviceboundFilter(s.device.ID):
+	default:
+		return fmt.Errorf("%q is not a filter that a device may subscribe to at a hub", filter)
+	}
+	return nil
+}
+
+// publish serves what a device publishes. The PUBACK goes first, then the
+// answer. A hub has no other way to say that it does not take a message than to
+// hang up (hub over MQTT).
+func (s *session) publish(m mqtt.Message) error {
+	came := time.Now()
+	request, err := provisioning.ParseHubRequest(m.Topic, s.device.ID)
+	if err != nil {
+		return fmt.Errorf("the device published on %q: %w", m.Topic, err)
+	}
+	if len(m.Payload) > maxMessage {
+		return fmt.Errorf("413001 MessageTooLarge: a message of %d bytes", len(m.Payload))
+	}
+	if m.QoS > 0 {
+		if err := s.conn.Puback(m.ID); err != nil {
+			return err
+		}
+	}
+	switch request.Op {
+	case provisioning.TwinGet:
+		return s.twin(request, came)
+	case provisioning.ReportedPatch:
+		return s.reported(request, m.Payload)
+	case provisioning.Telemetry:
+		s.hub.totals.telemetry.Add(1)
+	}
+	return nil
+}
+
+// twin answers with the whole twin. The request's body is not looked at: Node's
+// SDK sends a blank.
+func (s *session) twin(request provisioning.HubRequest, came time.Time) error {
+	twin, known := s.hub.Twin(s.device.ID)
+	if !known {
+		return errRemoved
+	}
+	s.hub.totals.twinReads.Add(1)
+	s.hub.opt.Record(provisioning.Exchange{
+		Kind: provisioning.ExchangeTwin, RegistrationID: s.device.RegistrationID,
+		At: came, Took: time.Since(came), Status: 200, Tags: twin.Tags, Hub: s.hub.name,
+	})
+	return s.answer(provisioning.TwinAnswer{Status: 200, RequestID: request.RequestID}, twin.JSON())
+}
+
+// reported merges a patch and answers 204 with the new version and no body, or
+// 400 and why.
+func (s *session) reported(request provisioning.HubRequest, patch []byte) error {
+	twin, err := s.hub.change(s.device.ID, func(t Twin) (Twin, error) { return t.patchReported(patch) })
+	if errors.Is(err, errUnknownDevice) {
+		return errRemoved
+	}
+	if err != nil {
+		return s.answer(provisioning.TwinAnswer{Status: 400, RequestID: request.RequestID}, badPatch(err))
+	}
+	s.hub.totals.twinPatches.Add(1)
+	return s.answer(provisioning.TwinAnswer{Status: 204, RequestID: request.RequestID, Version: twin.ReportedVersion}, nil)
+}
+
+func badPatch(err error) []byte {
+	var o provisioning.Object
+	o.Int("errorCode", int64(provisioning.BadRequest))
+	o.Text("message", "ArgumentInvalid: the patch is not taken: "+err.Error())
+	return o.Bytes()
+}
+
+// answer goes out at QoS 0, whatever was subscribed, as the service's do. A
+// device that has not subscribed loses it.
+func (s *session) answer(topic provisioning.TwinAnswer, body []byte) error {
+	if !s.wantsAnswers {
+		return nil
+	}
+	return s.conn.Write(mqtt.Message{Topic: topic.String(), Payload: body})
+}

@@ -1,0 +1,115 @@
+package hub_test
+
+import (
+	"context"
+	"encoding/json"
+	"net"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"dpsfleet/provisioning"
+	"dpsfleet/provisioning/emulator/hub"
+	"dpsfleet/provisioning/memnet"
+	"dpsfleet/provisioning/mqtt"
+)
+
+const (
+	name     = "toasters.azure-devices.net"
+	deviceID = "toaster-1"
+)
+
+func key() provisioning.Key { return provisioning.Key("the key of the first toaster") }
+
+// site is a hub behind a listener, as the emulator would serve it.
+type site struct {
+	t       *testing.T
+	hub     *hub.Hub
+	network memnet.Network
+	ended   chan error // why each connection ended
+}
+
+// open starts a hub with one device. Its listener ends with ctx.
+func open(t *testing.T, ctx context.Context, first string) *site {
+	t.Helper()
+	s := &site{t: t, hub: hub.New(name, hub.Options{}), ended: make(chan error, 16)}
+	var initial provisioning.InitialTwin
+	initial.Properties.Desired = json.RawMessage(first)
+	twin, err := hub.NewTwin(initial)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.hub.Put(hub.Device{ID: deviceID, RegistrationID: deviceID, Keys: provisioning.SymmetricKey{Primary: key()}}, twin)
+	listener, err := s.network.Listen("tcp", "127.0.0.1:8883")
+	if err != nil {
+		t.Fatal(err)
+	}
+	context.AfterFunc(ctx, func() { listener.Close() })
+	go s.accept(ctx, listener)
+	return s
+}
+
+func (s *site) accept(ctx context.Context, listener net.Listener) {
+	for {
+		nc, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		go func() {
+			conn := mqtt.New(ctx, nc, mqtt.Options{MaxPacket: 1 << 20})
+			defer conn.Close()
+			hello, err := conn.Accept(time.Now().Add(time.Minute))
+			if err != nil {
+				s.ended <- err
+				return
+			}
+			user, err := provisioning.ParseHubUser(hello.Username)
+			if err != nil {
+				s.ended <- err
+				return
+			}
+			s.ended <- s.hub.Serve(conn, hello, user)
+		}()
+	}
+}
+
+func (s *site) connect(k provisioning.Key, resource string, life time.Duration) (*mqtt.Conn, error) {
+	s.t.Helper()
+	nc, err := s.network.Dial(context.Background(), "tcp", "127.0.0.1:8883")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	conn := mqtt.New(context.Background(), nc, mqtt.Options{MaxPacket: 1 << 20})
+	user := provisioning.HubUser{Host: name, DeviceID: deviceID, APIVersion: provisioning.HubAPIVersion}
+	err = conn.Connect(mqtt.Connect{
+		ClientID: deviceID, Username: user.String(),
+		Password: []byte(provisioning.SignToken(k, resource, time.Now().Add(life), "")),
+	}, soon())
+	return conn, err
+}
+
+const resource = name + "/devices/" + deviceID
+
+func soon() time.Time { return time.Now().Add(time.Minute) }
+
+// online is a connected device with subscriptions.
+func (s *site) online(filters ...string) *mqtt.Conn {
+	s.t.Helper()
+	conn, err := s.connect(key(), resource, time.Hour)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if _, err := conn.Subscribe(soon(), 1, filters...); len(filters) > 0 && err != nil {
+		s.t.Fatal(err)
+	}
+	return conn
+}
+
+func inBubble(t *testing.T, first string, test func(t *testing.T, s *site)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		test(t, open(t, ctx, first))
+	})
+}

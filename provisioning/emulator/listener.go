@@ -1,0 +1,153 @@
+package emulator
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"dpsfleet/provisioning"
+	"dpsfleet/provisioning/mqtt"
+)
+
+// CONNACK return codes of MQTT 3.1.1 section 3.2.2.3.
+const (
+	unacceptableProtocol = 1
+	serverUnavailable    = 3
+	badUserOrPassword    = 4
+	notAuthorized        = 5
+)
+
+// accept takes connections until the listener is closed.
+func (c *Cloud) accept() {
+	var pause time.Duration
+	for {
+		nc, err := c.listener.Accept()
+		if c.ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
+			closeIf(nc)
+			return
+		}
+		if err != nil { // out of open files, as a rule: it passes
+			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
+			c.cfg.Log.Error("a connection could not be accepted", "error", err, "next", pause)
+			c.sleep(pause)
+			continue
+		}
+		pause = 0
+		c.running.Go(func() { c.serve(nc) })
+	}
+}
+
+func closeIf(nc net.Conn) {
+	if nc != nil {
+		nc.Close()
+	}
+}
+
+// sleep ends early with the cloud.
+func (c *Cloud) sleep(d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-c.ctx.Done():
+	}
+}
+
+// serve is the life of one connection. Why it ended is logged once, with the
+// client's id if it got so far as to tell it. To hang up without DISCONNECT is a
+// habit of many clients, and no news.
+func (c *Cloud) serve(nc net.Conn) {
+	c.totals.connections.Add(1)
+	client, err := c.converse(nc)
+	if err == nil || c.ctx.Err() != nil {
+		return
+	}
+	level := slog.LevelWarn
+	if errors.Is(err, io.EOF) {
+		level = slog.LevelDebug
+	}
+	c.cfg.Log.Log(c.ctx, level, "connection closed", "client", shown(client), "remote", nc.RemoteAddr().String(), "reason", shown(err.Error()))
+}
+
+func (c *Cloud) converse(nc net.Conn) (client string, err error) {
+	nc, err = c.secure(nc)
+	if err != nil {
+		return "", err
+	}
+	conn := mqtt.New(c.ctx, nc, mqtt.Options{MaxPacket: maxMessageAtHub + topicAndHeader})
+	defer conn.Close()
+	hello, err := conn.Accept(time.Now().Add(connectTimeout))
+	if err != nil {
+		return "", err
+	}
+	return hello.ClientID, c.route(conn, hello)
+}
+
+// secure makes the TLS handshake, if there is to be one. Its time is limited and
+// it is made here, not by the first read, so that a peer that stalls in it is
+// told apart from one that says nothing afterwards.
+func (c *Cloud) secure(nc net.Conn) (net.Conn, error) {
+	if c.certificates == nil {
+		return nc, nil
+	}
+	ctx, cancel := context.WithTimeout(c.ctx, connectTimeout)
+	defer cancel()
+	secured := tls.Server(nc, c.tls)
+	if err := secured.HandshakeContext(ctx); err != nil {
+		nc.Close()
+		return nil, fmt.Errorf("the TLS handshake: %w", err)
+	}
+	return secured, nil
+}
+
+// route tells DPS and hubs apart by the user name: {scope}/registrations/{id}/...
+// is DPS's, {hub}/{deviceId}/?... is a hub's. Not by the TLS server name, because
+// a device may come through a gateway or by an IP address.
+func (c *Cloud) route(conn *mqtt.Conn, hello mqtt.Connect) error {
+	if hello.ProtocolLevel != 4 {
+		return refuse(conn, unacceptableProtocol, fmt.Sprintf("protocol level %d; DPS and IoT Hub speak MQTT 3.1.1, which is 4", hello.ProtocolLevel))
+	}
+	if user, err := provisioning.ParseDPSUser(hello.Username); err == nil {
+		return c.serveDPS(conn, hello, user)
+	}
+	user, err := provisioning.ParseHubUser(hello.Username)
+	if err != nil {
+		return refuse(conn, badUserOrPassword, "the user name is neither DPS's nor a hub's")
+	}
+	h, known := c.hubs[strings.ToLower(user.Host)]
+	if !known {
+		return refuse(conn, notAuthorized, fmt.Sprintf("401001 IotHubNotFound: the user name says %q, which is not a linked hub", user.Host))
+	}
+	return h.Serve(conn, hello, user)
+}
+
+// refuse answers a CONNECT with a code and returns why, for the log.
+func refuse(conn *mqtt.Conn, code byte, reason string) error {
+	return errors.Join(fmt.Errorf("CONNACK %d: %s", code, reason), conn.Connack(code))
+}
+
+const shownAtMost = 200
+
+// shown is text from the wire as a log may have it: without control characters,
+// in one line, and not endless.
+func shown(text string) string {
+	if len(text) > shownAtMost {
+		text = text[:shownAtMost] + "..."
+	}
+	var b strings.Builder
+	for _, r := range text {
+		if ' ' <= r && r <= '~' {
+			b.WriteRune(r)
+			continue
+		}
+		b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(r), "'"))
+	}
+	return b.String()
+}
