@@ -1,0 +1,325 @@
+package scenarios
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"net"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"dpsfleet/device"
+	"dpsfleet/fleet"
+	"dpsfleet/provisioning"
+	"dpsfleet/provisioning/allocation"
+)
+
+// checker finds what the schema cannot: names that lead nowhere and values that
+// contradict each other. Values that the schema has thrown out are empty here,
+// and what is empty is not complained about.
+type checker struct {
+	doc      *document
+	s        *Scenario
+	beside   fs.FS
+	kinds    map[string]*device.Kind
+	mistakes Mistakes
+}
+
+func (c *checker) add(pointer, format string, args ...any) {
+	c.mistakes = append(c.mistakes, c.doc.mistake(pointer, fmt.Sprintf(format, args...)))
+}
+
+// check looks at all of it. Whole says that nothing was thrown out before.
+func (c *checker) check(whole bool) {
+	switch {
+	case c.s.Cloud != nil && c.s.Target != nil:
+		c.mistakes = append(c.mistakes, c.doc.mistakeAtKey("/target", "there is a cloud as well; devices boot against one of them"))
+	case c.s.Cloud == nil && c.s.Target == nil && whole:
+		c.add("", "says neither cloud (ours) nor target (somebody else's)")
+	}
+	if c.s.TLS.Min != "" && c.s.TLS.Max != "" && c.s.TLS.Min > c.s.TLS.Max {
+		c.add("/tls/min", "%s is above max, %s", c.s.TLS.Min, c.s.TLS.Max)
+	}
+	c.cloud()
+	c.target()
+	c.models()
+	c.fleets()
+	c.faults()
+	c.thresholds()
+	if len(c.mistakes) == 0 && whole {
+		c.identities()
+	}
+}
+
+func (c *checker) cloud() {
+	cloud := c.s.Cloud
+	if cloud == nil {
+		return
+	}
+	c.hubs("/cloud/linkedHubs", cloud.LinkedHubs)
+	if strings.ContainsAny(cloud.IDScope, "/ ") {
+		c.add("/cloud/idScope", "an id scope has neither slashes nor spaces")
+	}
+	c.s.policies = make(map[string]allocation.Policy)
+	for _, name := range slices.Sorted(maps.Keys(cloud.EnrollmentGroups)) {
+		c.enrollment("/cloud/enrollmentGroups/"+escapePointer.Replace(name), cloud.EnrollmentGroups[name])
+	}
+	for _, id := range slices.Sorted(maps.Keys(cloud.IndividualEnrollments)) {
+		at := "/cloud/individualEnrollments/" + escapePointer.Replace(id)
+		if err := provisioning.CheckRegistrationID(id); err != nil {
+			c.mistakes = append(c.mistakes, c.doc.mistakeAtKey(at, err.Error()))
+		}
+		c.enrollment(at, cloud.IndividualEnrollments[id])
+	}
+}
+
+// hubs checks a list of host names.
+func (c *checker) hubs(at string, hubs []string) {
+	seen := make(map[string]bool, len(hubs))
+	for i, hub := range hubs {
+		here := at + "/" + strconv.Itoa(i)
+		if hub == "" || strings.ContainsAny(hub, "/: ") {
+			c.add(here, "%.80q is not a host name", hub)
+		}
+		if seen[strings.ToLower(hub)] {
+			c.add(here, "%s stands here twice", hub)
+		}
+		seen[strings.ToLower(hub)] = true
+	}
+}
+
+func (c *checker) enrollment(at string, e Enrollment) {
+	ways := 0
+	for _, set := range []bool{e.Policy != "", e.WebhookURL != "", e.AllocationPolicy != "" && e.AllocationPolicy != provisioning.AllocateCustom} {
+		if set {
+			ways++
+		}
+	}
+	if ways > 1 {
+		c.add(at, "policy, webhookUrl and allocationPolicy exclude each other")
+	}
+	if e.AllocationPolicy == provisioning.AllocateCustom && e.Policy == "" && e.WebhookURL == "" {
+		c.add(at+"/allocationPolicy", "custom needs a policy or a webhookUrl beside it")
+	}
+	if e.Policy != "" {
+		policy, err := loadPolicy(e.Policy, c.beside)
+		if err != nil {
+			c.add(at+"/policy", "%s", err)
+		}
+		c.s.policies[e.Policy] = policy
+	}
+	if e.FunctionKey != "" && e.Policy == "" {
+		c.add(at+"/functionKey", "only a policy that dpsfleet serves has a function key; put the code of your own webhook into a file for --function-key-file")
+	}
+	if e.WebhookURL != "" && !strings.HasPrefix(e.WebhookURL, "http://") && !strings.HasPrefix(e.WebhookURL, "https://") {
+		c.add(at+"/webhookUrl", "a webhook's URL begins with https:// or http://")
+	}
+	for i, hub := range e.IoTHubs {
+		c.linked(at+"/iotHubs/"+strconv.Itoa(i), hub)
+	}
+	if e.IoTHubHostName != "" {
+		c.linked(at+"/iotHubHostName", e.IoTHubHostName)
+	}
+}
+
+// linked complains of a hub that is not linked.
+func (c *checker) linked(at, hub string) {
+	linked := c.s.Cloud.LinkedHubs
+	if slices.Contains(linked, hub) {
+		return
+	}
+	text := fmt.Sprintf("%.80q is not among linkedHubs", hub)
+	if meant := nearest(hub, linked); meant != "" {
+		text += fmt.Sprintf("; was %q meant?", meant)
+	}
+	c.add(at, "%s", text)
+}
+
+func (c *checker) target() {
+	target := c.s.Target
+	if target == nil {
+		return
+	}
+	c.hubs("/target/hubs", target.Hubs)
+	if target.CA != "" {
+		roots, err := c.read(target.CA)
+		if err != nil {
+			c.add("/target/ca", "the file cannot be read: %s", err)
+		}
+		target.RootCAs = roots
+	}
+	for at, address := range map[string]string{"/target/dps": target.DPS, "/target/gateway": target.Gateway} {
+		if _, _, err := net.SplitHostPort(address); address != "" && err != nil {
+			c.add(at, "%.80q is not HOST:PORT, as global.azure-devices-provisioning.net:8883 is", address)
+		}
+	}
+}
+
+// read reads a file that the scenario names, beside it.
+func (c *checker) read(name string) ([]byte, error) {
+	if c.beside == nil {
+		return nil, errors.New("a file cannot be named here")
+	}
+	return fs.ReadFile(c.beside, path.Clean(name))
+}
+
+func (c *checker) models() {
+	c.kinds = make(map[string]*device.Kind)
+	for name, model := range device.Models() {
+		c.kinds[name], _ = model.Compile(name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.s.Models)) {
+		at := "/models/" + escapePointer.Replace(name)
+		if _, shipped := c.kinds[name]; shipped {
+			c.mistakes = append(c.mistakes, c.doc.mistakeAtKey(at, name+" comes with dpsfleet; give yours another name"))
+			continue
+		}
+		kind, err := c.s.Models[name].Compile(name)
+		for line := range strings.Lines(errorText(err)) {
+			member, text, _ := strings.Cut(strings.TrimSuffix(line, "\n"), ": ")
+			c.add(at+"/"+member, "%s", text)
+		}
+		c.kinds[name] = kind
+	}
+}
+
+func errorText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+func (c *checker) fleets() {
+	for _, f := range c.s.Fleets {
+		at := "/fleets/" + escapePointer.Replace(f.Name)
+		if _, known := c.kinds[f.Model]; f.Model != "" && !known {
+			c.add(at+"/model", "%s", c.unknown("model", f.Model, slices.Sorted(maps.Keys(c.kinds))))
+		}
+		if kind := c.kinds[f.Model]; kind != nil && len(f.Payload) > 0 {
+			if _, err := f.compile(c.s.Models); err != nil {
+				c.add(at+"/payload", "%s", err)
+			}
+		}
+		if f.Until != device.UntilOnline && (f.Stay > 0 || f.Telemetry > 0) {
+			c.add(at, "stay and telemetry need until: online")
+		}
+		plan := fleet.Plan{Fleets: []fleet.Fleet{f.plan()}}
+		if err := plan.Check(); err != nil && f.Count > 0 {
+			c.add(at+"/arrive", "%s", err)
+		}
+		c.group(at, f)
+		c.expectations(at, f)
+	}
+	if len(c.s.Fleets) == 0 {
+		c.add("/fleets", "needs at least one fleet")
+	}
+}
+
+func (c *checker) unknown(what, name string, known []string) string {
+	text := fmt.Sprintf("there is no %s %.40q; there are %s", what, name, strings.Join(known, ", "))
+	if meant := nearest(name, known); meant != "" {
+		return fmt.Sprintf("there is no %s %.40q; was %q meant?", what, name, meant)
+	}
+	return text
+}
+
+func (c *checker) group(at string, f Fleet) {
+	if c.s.Cloud == nil || f.EnrollmentGroup == "" {
+		return
+	}
+	if _, ok := c.s.Cloud.EnrollmentGroups[f.EnrollmentGroup]; !ok {
+		c.add(at+"/enrollmentGroup", "%s", c.unknown("enrollment group", f.EnrollmentGroup, slices.Sorted(maps.Keys(c.s.Cloud.EnrollmentGroups))))
+	}
+}
+
+// expectations must be possible: a hub that is not there is never met.
+func (c *checker) expectations(at string, f Fleet) {
+	for i, e := range f.Expect {
+		here := fmt.Sprintf("%s/expect/%d", at, i)
+		if _, list := c.doc.at[here]; !list {
+			here = at + "/expect"
+		}
+		if err := e.Check(); err != nil {
+			c.add(here, "%s", strings.ReplaceAll(err.Error(), "\n", "; "))
+		}
+		if e.Hub == "" || c.s.Cloud == nil {
+			continue
+		}
+		if !slices.ContainsFunc(c.s.Cloud.LinkedHubs, func(hub string) bool { ok, _ := path.Match(e.Hub, hub); return ok }) {
+			c.add(here+"/hub", "%.80q matches none of linkedHubs", e.Hub)
+		}
+	}
+}
+
+func (c *checker) faults() {
+	for i, fault := range c.s.Faults {
+		at := "/faults/" + strconv.Itoa(i)
+		for j, name := range fault.Fleets {
+			if !c.hasFleet(name) {
+				c.add(fmt.Sprintf("%s/fleets/%d", at, j), "%s", c.unknown("fleet", name, c.fleetNames()))
+			}
+		}
+		if c.s.Cloud == nil {
+			c.add(at, "a fault at the webhook needs a cloud of ours, which calls it")
+		}
+	}
+}
+
+func (c *checker) thresholds() {
+	for i, t := range c.s.Thresholds {
+		if t.Fleet != "" && !c.hasFleet(t.Fleet) {
+			c.add("/thresholds/"+strconv.Itoa(i), "%s", c.unknown("fleet", t.Fleet, c.fleetNames()))
+		}
+	}
+}
+
+func (c *checker) hasFleet(name string) bool { return slices.Contains(c.fleetNames(), name) }
+
+func (c *checker) fleetNames() []string {
+	var names []string
+	for _, f := range c.s.Fleets {
+		names = append(names, f.Name)
+	}
+	return names
+}
+
+// identities makes every registration id once: two devices with one id, or one
+// that DPS would refuse, would only show in the middle of a run.
+func (c *checker) identities() {
+	owner := make(map[string]string)
+	for _, f := range c.s.Fleets {
+		kind, err := f.compile(c.s.Models)
+		if err != nil {
+			continue
+		}
+		if c.fleetIdentities(f, kind, owner) {
+			return
+		}
+	}
+}
+
+func (c *checker) fleetIdentities(f Fleet, kind *device.Kind, owner map[string]string) (found bool) {
+	at := "/fleets/" + escapePointer.Replace(f.Name)
+	for i := range f.Count {
+		n := f.first() + i
+		id, err := kind.ID(device.Number{Fleet: f.Name, N: n, Boot: 1, Seed: c.s.Seed})
+		if err == nil {
+			err = provisioning.CheckRegistrationID(id)
+		}
+		if err != nil {
+			c.add(at, "device %d: %s", n, err)
+			return true
+		}
+		here := fmt.Sprintf("device %d of %s", n, f.Name)
+		if other, twice := owner[provisioning.SameID(id)]; twice {
+			c.add(at, "%s has the registration id %s, and so has %s; use {{.N}} in the model, or first: to number this fleet from elsewhere", here, id, other)
+			return true
+		}
+		owner[provisioning.SameID(id)] = here
+	}
+	return false
+}

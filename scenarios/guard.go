@@ -1,0 +1,92 @@
+package scenarios
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// quotaRate is what a target that is not on this machine gets at most, unless
+// its owner says otherwise: a real DPS takes 1,000 registrations a minute.
+const quotaRate = 16 // a second
+
+// GuardError refuses a target that is not on this machine.
+type GuardError struct{ Host, Why string }
+
+func (e *GuardError) Error() string {
+	return fmt.Sprintf("%s is not on this machine; if it is yours to load, say --target-is-mine %s (%s)", e.Host, e.Host, e.Why)
+}
+
+// guard looks at every host that the run will send load to. It returns the
+// highest rate of boots a second, 0 for no bound.
+func (s Scenario) guard(env Env) (atMost float64, err error) {
+	for _, host := range s.remotes() {
+		if !strings.EqualFold(host, env.TargetIsMine) {
+			return 0, &GuardError{Host: host, Why: s.cost()}
+		}
+		atMost = quotaRate
+	}
+	if env.AboveQuota {
+		atMost = 0
+	}
+	return atMost, nil
+}
+
+// cost says what a run takes of a real DPS.
+func (s Scenario) cost() string {
+	n := s.devices()
+	minutes := time.Duration(n) * time.Minute / 1000
+	return fmt.Sprintf("%d devices, %s at a real DPS's 1,000 registrations a minute, %d billed registrations", n, minutes.Round(time.Second), n)
+}
+
+// remotes are the hosts beyond this machine, in the order in which devices meet
+// them.
+func (s Scenario) remotes() []string {
+	var hosts []string
+	add := func(host string) {
+		if host != "" && !loopback(host) {
+			hosts = append(hosts, host)
+		}
+	}
+	if s.Target != nil {
+		host, _, _ := net.SplitHostPort(s.Target.DPS)
+		add(host)
+		gateway, _, _ := net.SplitHostPort(s.Target.Gateway)
+		add(gateway)
+		return hosts
+	}
+	for _, e := range s.Cloud.records() {
+		if u, err := url.Parse(e.WebhookURL); err == nil {
+			add(u.Hostname())
+		}
+	}
+	return hosts
+}
+
+// loopback reports whether a host is this machine by its very name. A name that
+// only resolves to it is somebody's.
+func loopback(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	address, err := netip.ParseAddr(host)
+	return err == nil && address.IsLoopback()
+}
+
+// devices is how many there are.
+func (s Scenario) devices() int {
+	n := 0
+	for _, f := range s.Fleets {
+		n += f.Count
+	}
+	return n
+}
+
+// Guard refuses a webhook beyond this machine that its owner has not named.
+func (s Scenario) Guard(targetIsMine string) error {
+	_, err := s.guard(Env{TargetIsMine: targetIsMine})
+	return err
+}

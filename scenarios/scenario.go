@@ -1,0 +1,213 @@
+package scenarios
+
+import (
+	"encoding/json"
+	"slices"
+
+	"dpsfleet/device"
+	"dpsfleet/metrics"
+	"dpsfleet/provisioning"
+	"dpsfleet/provisioning/allocation"
+	"dpsfleet/provisioning/emulator"
+)
+
+//go:generate go test -run TestSchemaIsGenerated -update .
+
+// Scenario is a run written down: which devices come, when, to which cloud, and
+// what should become of them.
+type Scenario struct {
+	Name string `json:"name" jsonschema:"pattern=^[a-z0-9][a-z0-9-]*$"`
+	// About says in a line what it shows.
+	About string `json:"about,omitempty"`
+	// Seed decides everything that chance does: the same seed gives the same
+	// devices, payloads, arrivals and faults.
+	Seed uint64 `json:"seed,omitempty"`
+	// Cloud is the one that dpsfleet brings along.
+	Cloud *Cloud `json:"cloud,omitempty"`
+	// Target is somebody else's, instead of a cloud of ours.
+	Target *Target `json:"target,omitempty"`
+	// TLS bounds what devices speak.
+	TLS TLS `json:"tls,omitzero"`
+	// Limits hold the run in bounds.
+	Limits Limits `json:"limits,omitzero"`
+	// Models are kinds of devices beside toaster and heatpump.
+	Models map[string]device.Model `json:"models,omitempty"`
+	// Fleets are the devices, by the name of their fleet.
+	Fleets Fleets `json:"fleets"`
+	// Faults are made on purpose.
+	Faults []Fault `json:"faults,omitempty"`
+	// Thresholds are conditions that the whole run must meet.
+	Thresholds []metrics.Threshold `json:"thresholds,omitempty"`
+
+	text     []byte
+	policies map[string]allocation.Policy // by what the scenario calls them
+}
+
+// Cloud is what the emulator is made of.
+type Cloud struct {
+	// IDScope is what devices name when they connect; 0ne00002193 if left out.
+	IDScope string `json:"idScope,omitempty"`
+	// LinkedHubs are the host names of the IoT hubs.
+	LinkedHubs []string `json:"linkedHubs" jsonschema:"minItems=1,maxItems=50"`
+	// EnrollmentGroups let in every device whose key is derived from theirs.
+	EnrollmentGroups map[string]Enrollment `json:"enrollmentGroups,omitempty"`
+	// IndividualEnrollments let in, or keep out, the device of that
+	// registration id. They come before the groups.
+	IndividualEnrollments map[string]Enrollment `json:"individualEnrollments,omitempty"`
+	// Answers is how long the service takes; left out, as long as the real one.
+	Answers *Answers `json:"answers,omitempty"`
+	// Undocumented is what the emulator does where no document of Microsoft's
+	// says what DPS does.
+	Undocumented emulator.Undocumented `json:"undocumented,omitzero"`
+}
+
+// Answers is how long the service takes; what is left out is as the real one.
+type Answers struct {
+	// Register is the time to the answer of a registration; 50ms.
+	Register *emulator.Span `json:"register,omitempty"`
+	// Allocate is the least time from a registration to its verdict, a duration
+	// or a range to draw from; 3.2s..5.5s.
+	Allocate *emulator.Span `json:"allocate,omitempty"`
+	// RetryAfter is what a device is told to wait, in whole seconds; 3s.
+	RetryAfter *emulator.Span `json:"retryAfter,omitempty"`
+}
+
+// Enrollment is a record of DPS as a scenario writes it. Policy, webhookUrl and
+// allocationPolicy exclude each other; without any it is hashed.
+type Enrollment struct {
+	// Policy names an allocation policy that dpsfleet ships, or is the path of
+	// one (./mine.yaml), and is served as a webhook over HTTP.
+	Policy string `json:"policy,omitempty"`
+	// WebhookURL is a webhook of your own.
+	WebhookURL string `json:"webhookUrl,omitempty"`
+	// FunctionKey says how the policy's webhook is protected: not at all, by a
+	// key that DPS has, or by one that the enrollment lacks.
+	FunctionKey        FunctionKey                     `json:"functionKey,omitempty" jsonschema:"enum=none,enum=required,enum=missing"`
+	AllocationPolicy   provisioning.AllocationPolicy   `json:"allocationPolicy,omitempty" jsonschema:"enum=hashed,enum=static,enum=custom"`
+	DeviceID           string                          `json:"deviceId,omitempty"`
+	IoTHubs            []string                        `json:"iotHubs,omitempty"`
+	IoTHubHostName     string                          `json:"iotHubHostName,omitempty"`
+	ProvisioningStatus provisioning.ProvisioningStatus `json:"provisioningStatus,omitempty" jsonschema:"enum=enabled,enum=disabled"`
+	ReprovisionPolicy  *provisioning.ReprovisionPolicy `json:"reprovisionPolicy,omitempty"`
+	InitialTwin        *provisioning.InitialTwin       `json:"initialTwin,omitempty"`
+	// PrimaryKey and SecondaryKey are made where none is given.
+	PrimaryKey   provisioning.Key `json:"primaryKey,omitempty"`
+	SecondaryKey provisioning.Key `json:"secondaryKey,omitempty"`
+}
+
+// FunctionKey says how a policy's webhook is protected.
+type FunctionKey string
+
+// The ways; an empty one is none.
+const (
+	FunctionKeyNone     FunctionKey = "none"
+	FunctionKeyRequired FunctionKey = "required"
+	FunctionKeyMissing  FunctionKey = "missing"
+)
+
+// Target is a cloud that is not ours: a real DPS, or an emulator elsewhere.
+type Target struct {
+	// DPS is its HOST:PORT, as global.azure-devices-provisioning.net:8883.
+	DPS     string `json:"dps"`
+	IDScope string `json:"idScope"`
+	// GroupKey is the enrollment group's; better kept in a file and given by
+	// --group-key-file.
+	GroupKey provisioning.Key `json:"groupKey,omitempty"`
+	// CA is the path of a PEM file with the root certificates to trust; left
+	// out, the system's.
+	CA string `json:"ca,omitempty"`
+	// ServerName is the name in DPS's certificate, where DPS is another.
+	ServerName string `json:"serverName,omitempty"`
+	// Gateway is the HOST:PORT that all hub connections go to.
+	Gateway string `json:"gateway,omitempty"`
+	// Hubs are the hubs that devices may dial; any other is an outcome.
+	Hubs []string `json:"hubs,omitempty"`
+
+	// DeviceKey is used as it is by every device, instead of one derived from
+	// GroupKey. Insecure takes any certificate. Both come from the command line.
+	DeviceKey provisioning.Key `json:"-"`
+	Insecure  bool             `json:"-"`
+	// RootCAs is what CA holds.
+	RootCAs []byte `json:"-"`
+}
+
+// TLS bounds what devices speak; left out, 1.2 and 1.3.
+type TLS struct {
+	Min TLSVersion `json:"min,omitempty" jsonschema:"enum=1.2,enum=1.3"`
+	Max TLSVersion `json:"max,omitempty" jsonschema:"enum=1.2,enum=1.3"`
+}
+
+// Limits hold a run in bounds; what is left out has a default.
+type Limits struct {
+	// InFlight is how many boots may run at once; one more is dropped. Left
+	// out, there is no limit.
+	InFlight int `json:"inFlight,omitempty" jsonschema:"minimum=1"`
+	// Boot is how long a boot may take; 10m.
+	Boot Duration `json:"boot,omitempty"`
+	// Dial, TLS and Answer are for a TCP connection, a handshake and any one
+	// answer; 10s, 10s and 30s.
+	Dial   Duration `json:"dial,omitempty"`
+	TLS    Duration `json:"tls,omitempty"`
+	Answer Duration `json:"answer,omitempty"`
+	// Attempts is how often in a row a server may refuse to talk before a boot
+	// gives up; 4.
+	Attempts int `json:"attempts,omitempty" jsonschema:"minimum=1"`
+}
+
+// Fleet is a number of devices of one model that come together.
+type Fleet struct {
+	Name string `json:"-"`
+	// Model is toaster, heatpump or one of the scenario's.
+	Model string `json:"model"`
+	Count int    `json:"count" jsonschema:"minimum=1,maximum=10000000"`
+	// First is the number of the first device, {{.N}} in templates; 1.
+	First int `json:"first,omitempty" jsonschema:"minimum=0,maximum=1000000000"`
+	// Payload are members beside the model's own.
+	Payload json.RawMessage `json:"payload,omitempty"`
+	// EnrollmentGroup is whose key the devices' are derived from; left out, the
+	// first one's by name.
+	EnrollmentGroup string `json:"enrollmentGroup,omitempty"`
+	// Start is when the fleet begins to arrive.
+	Start Duration `json:"start,omitempty"`
+	// Arrive is how it arrives; left out, all at once.
+	Arrive Stages `json:"arrive,omitempty"`
+	// Until is how far each boot goes: assigned, twin or online; twin.
+	Until device.Until `json:"until,omitempty" jsonschema:"enum=assigned,enum=twin,enum=online"`
+	// Stay is how long a device stays online; Telemetry is the pause between
+	// two messages of it.
+	Stay      Duration `json:"stay,omitempty"`
+	Telemetry Duration `json:"telemetry,omitempty"`
+	// Expect says how its boots should end; left out, assigned.
+	Expect metrics.Expectations `json:"expect,omitempty"`
+}
+
+// first is the number of the fleet's first device.
+func (f Fleet) first() int {
+	if f.First == 0 {
+		return 1
+	}
+	return f.First
+}
+
+// Fault is something made to go wrong.
+type Fault struct {
+	// At is where: at the webhook.
+	At string `json:"at" jsonschema:"enum=webhook"`
+	// During is when, counted from the start of the run; left out, always.
+	During *Window `json:"during,omitempty"`
+	// Fleets are whose devices it touches; left out, all.
+	Fleets []string `json:"fleets,omitempty"`
+	// Do is what happens: "status 503" answers so instead of the webhook.
+	Do FaultAction `json:"do"`
+}
+
+// Hubs are the hubs that devices of the scenario may dial.
+func (s Scenario) Hubs() []string {
+	if s.Target != nil {
+		return slices.Clone(s.Target.Hubs)
+	}
+	if s.Cloud != nil {
+		return slices.Clone(s.Cloud.LinkedHubs)
+	}
+	return nil
+}

@@ -1,0 +1,111 @@
+package scenarios_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"reflect"
+	"testing"
+
+	"github.com/invopop/jsonschema"
+
+	"dpsfleet/device"
+	"dpsfleet/metrics"
+	"dpsfleet/provisioning"
+	"dpsfleet/provisioning/emulator"
+	"dpsfleet/scenarios"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// The schema is made from the structs, so that the two cannot drift apart.
+func TestSchemaIsGenerated(t *testing.T) {
+	t.Chdir("..")
+	want := generateSchema(t)
+	const path = "scenarios/scenario.schema.json"
+	if *update {
+		if err := os.WriteFile(path, want, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if !bytes.Equal(scenarios.Schema, want) {
+		t.Error("scenario.schema.json is not what the structs give; run go generate ./scenarios")
+	}
+}
+
+func generateSchema(t *testing.T) []byte {
+	r := &jsonschema.Reflector{Mapper: ofItsOwn, RequiredFromJSONSchemaTags: false}
+	for _, room := range []string{"./scenarios", "./device", "./metrics", "./provisioning"} {
+		if err := r.AddGoComments("dpsfleet", room); err != nil {
+			t.Fatal(err)
+		}
+	}
+	schema := r.Reflect(&scenarios.Scenario{})
+	for _, part := range []any{&scenarios.Fleet{}, &metrics.Expectation{}} {
+		for name, def := range r.Reflect(part).Definitions {
+			schema.Definitions[name] = def
+		}
+	}
+	schema.ID = "scenario.schema.json"
+	out, err := json.MarshalIndent(schema, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(out, '\n')
+}
+
+// ofItsOwn is the schema of a type that writes itself.
+func ofItsOwn(t reflect.Type) *jsonschema.Schema {
+	text := func(format string) *jsonschema.Schema { return &jsonschema.Schema{Type: "string", Format: format} }
+	ref := func(name string) *jsonschema.Schema { return &jsonschema.Schema{Ref: "#/$defs/" + name} }
+	list := func(of *jsonschema.Schema) *jsonschema.Schema {
+		return &jsonschema.Schema{Type: "array", Items: of, MinItems: new(uint64)}
+	}
+	switch t {
+	case reflect.TypeFor[json.RawMessage]():
+		return &jsonschema.Schema{Type: "object"}
+	case reflect.TypeFor[provisioning.Key]():
+		return text("dps-key")
+	case reflect.TypeFor[scenarios.Duration]():
+		return text("dps-duration")
+	case reflect.TypeFor[scenarios.Window]():
+		return text("dps-window")
+	case reflect.TypeFor[scenarios.FaultAction]():
+		return text("dps-fault")
+	case reflect.TypeFor[emulator.Span]():
+		return text("dps-span")
+	case reflect.TypeFor[scenarios.Stages]():
+		return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{text("dps-arrival"), list(text("dps-arrival"))}}
+	case reflect.TypeFor[scenarios.Fleets]():
+		one := uint64(1)
+		return &jsonschema.Schema{Type: "object", AdditionalProperties: ref("Fleet"), MinProperties: &one}
+	case reflect.TypeFor[metrics.Expectations]():
+		return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{ref("Expectation"), list(ref("Expectation"))}}
+	case reflect.TypeFor[metrics.ExpectedCode]():
+		return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{
+			{Type: "integer", Minimum: "100000", Maximum: "999999"}, text("dps-code"),
+		}}
+	case reflect.TypeFor[device.Outcome]():
+		outcomes := &jsonschema.Schema{Type: "string"}
+		for _, o := range device.Outcomes() {
+			outcomes.Enum = append(outcomes.Enum, o)
+		}
+		return outcomes
+	case reflect.TypeFor[metrics.Threshold]():
+		return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{text("dps-threshold"), thresholdBlock(text)}}
+	}
+	return nil
+}
+
+// thresholdBlock is the long form of a threshold.
+func thresholdBlock(text func(string) *jsonschema.Schema) *jsonschema.Schema {
+	properties := jsonschema.NewProperties()
+	properties.Set("when", text("dps-threshold"))
+	properties.Set("abort", &jsonschema.Schema{Type: "boolean"})
+	properties.Set("after", text("dps-duration"))
+	return &jsonschema.Schema{
+		Type: "object", Properties: properties, Required: []string{"when"}, AdditionalProperties: jsonschema.FalseSchema,
+	}
+}
