@@ -1,0 +1,61 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"dpsfleet/scenarios"
+)
+
+func (p *program) checkCommand() *cobra.Command {
+	scale := 1.0
+	cmd := &cobra.Command{
+		Use:   "check NAME|FILE",
+		Short: "Validate a scenario and print what it will do",
+		Long: `Check finds what is wrong with a scenario, all at once, each with line and
+column, and prints the plan of one that is right: how many devices, when, and how
+long they would take at the limits of a real DPS and real hubs. It starts
+nothing.`,
+		Example: `  dpsfleet check mine.yaml
+  dpsfleet check contoso-mixed --scale 20`,
+		Args:              wants("the name or file of a scenario"),
+		ValidArgsFunction: completeScenarios,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s, err := readScenario(args[0])
+			if err != nil {
+				return err
+			}
+			if scale <= 0 || scale > 1e6 {
+				return usage(cmd, "--scale %v is not a number above 0", scale)
+			}
+			if scale != 1 {
+				s = s.Scaled(scale)
+			}
+			p.printOutlook(s)
+			return nil
+		},
+	}
+	cmd.Flags().Float64Var(&scale, "scale", 1, "`X` times the devices at X times the rates")
+	return cmd
+}
+
+func (p *program) printOutlook(s scenarios.Scenario) {
+	o := s.Outlook()
+	fmt.Fprintf(p.stdout, "%s: %s\n\n", s.Name, s.About)
+	fmt.Fprintf(p.stdout, "%-14s %9s  %10s  %10s  %s\n", "fleet", "devices", "first", "last", "peak")
+	for _, f := range o.Fleets {
+		p.printPlan(f.Name, f.Plan.Devices, f.Plan.First, f.Plan.Last, f.Plan.Peak)
+	}
+	p.printPlan("all", o.Plan.Devices, o.Plan.First, o.Plan.Last, o.Plan.Peak)
+	fmt.Fprintf(p.stdout, "\nAt the limits of the real thing, the tightest first:\n")
+	for _, limit := range o.Limits {
+		fmt.Fprintf(p.stdout, "  %-60s %s\n", limit.Name, limit.Takes)
+	}
+}
+
+func (p *program) printPlan(name string, devices int, first, last time.Duration, peak int) {
+	fmt.Fprintf(p.stdout, "%-14s %9d  %10s  %10s  %d/s\n",
+		printable(name), devices, first.Round(time.Millisecond), last.Round(time.Millisecond), peak)
+}

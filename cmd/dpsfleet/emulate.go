@@ -1,0 +1,215 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"dpsfleet/provisioning"
+	"dpsfleet/provisioning/emulator"
+	"dpsfleet/scenarios"
+)
+
+func (p *program) emulateCommand() *cobra.Command {
+	var flags emulateFlags
+	cmd := &cobra.Command{
+		Use:   "emulate [SCENARIO]",
+		Short: "Run the cloud alone, for your own devices and SDKs",
+		Long: `Emulate runs the cloud of a scenario, DPS, hubs and the allocation policy, until
+it is stopped, and prints how each SDK is pointed at it. It is a double for
+tests, as strict as the service; it is not Azure.
+
+What Microsoft documents nowhere is a setting under cloud: undocumented: in the
+scenario. These are its defaults:
+
+` + undocumentedHelp(),
+		Example: `  dpsfleet emulate
+  dpsfleet emulate mine.yaml --mqtt 127.0.0.1:18883 --ca-out ca.pem
+  dpsfleet emulate --webhook http://localhost:7071/api/HttpTrigger1
+  dpsfleet run contoso-mixed --endpoint localhost:8883 --ca dpsfleet-ca.pem --id-scope 0ne00002193`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return usage(cmd, "%q is too much", args[1])
+			}
+			return nil
+		},
+		ValidArgsFunction: completeScenarios,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			name := "contoso-mixed"
+			if len(args) == 1 {
+				name = args[0]
+			}
+			return p.emulate(cmd, name, &flags)
+		},
+	}
+	cmd.Flags().StringVar(&flags.mqtt, "mqtt", "127.0.0.1:8883", "`ADDR` to listen on for MQTT; port 0 picks a free one")
+	cmd.Flags().BoolVar(&flags.plain, "plain", false, "MQTT in the clear, without TLS")
+	cmd.Flags().StringVar(&flags.caOut, "ca-out", "dpsfleet-ca.pem", "`FILE` for the root certificate that clients are to trust")
+	cmd.Flags().StringVar(&flags.webhook, "webhook", "", "your own allocation function's `URL`, called instead of the scenario's policy")
+	cmd.Flags().StringVar(&flags.functionKeyFile, "function-key-file", "", "`FILE` with that function's key (- is standard input)")
+	cmd.Flags().StringVar(&flags.groupKeyFile, "group-key-file", "", "`FILE` with the enrollment group's key (- is standard input); otherwise DPS_GROUP_KEY")
+	cmd.Flags().StringVar(&flags.groupKeyOut, "group-key-out", "", "`FILE` for a key of the enrollment group that is made")
+	cmd.Flags().StringVar(&flags.targetIsMine, "target-is-mine", "", "the `HOST` of --webhook, beyond this machine, that is yours to load")
+	cmd.Flags().BoolVar(&flags.fast, "fast", false, "answer at once, not at the pace of the real service")
+	return cmd
+}
+
+type emulateFlags struct {
+	mqtt, caOut, webhook, functionKeyFile string
+	groupKeyFile, groupKeyOut             string
+	targetIsMine                          string
+	plain, fast                           bool
+}
+
+func undocumentedHelp() string {
+	var b strings.Builder
+	for _, s := range emulator.Settings() {
+		fmt.Fprintf(&b, "  %-24s %-10s %s\n", s.Name, s.Default, s.About)
+	}
+	return strings.TrimRight(b.String(), "\n")
+}
+
+func (p *program) emulate(cmd *cobra.Command, name string, flags *emulateFlags) error {
+	s, err := readScenario(name)
+	if err != nil {
+		return err
+	}
+	if s.Cloud == nil {
+		return usage(cmd, "%s has a target elsewhere, and no cloud to emulate", name)
+	}
+	if flags.webhook != "" {
+		address, err := p.webhookURL(cmd, flags.webhook, flags.functionKeyFile)
+		if err != nil {
+			return err
+		}
+		s = s.WithWebhook(address)
+	}
+	if err := s.Guard(flags.targetIsMine); err != nil {
+		return err
+	}
+	groupKey, whose, err := p.emulatedKey(cmd, flags)
+	if err != nil {
+		return err
+	}
+	config := s.Config(groupKey)
+	config.Address = flags.mqtt
+	config.TLS = !flags.plain
+	config.FunctionLog = p.stdout
+	config.Log = slog.New(slog.NewTextHandler(p.stderr, nil))
+	if flags.fast {
+		fast := emulator.Fast()
+		config.Answers = &fast
+	}
+	cloud, err := emulator.Start(cmd.Context(), config)
+	if err != nil {
+		return listenError("--mqtt", err)
+	}
+	defer cloud.Close()
+	if err := p.announce(cloud, s, flags, whose); err != nil {
+		return err
+	}
+	<-cmd.Context().Done()
+	return nil
+}
+
+// emulatedKey is the group's key and whose it is. The tutorial's is known to
+// everybody, so it is for loopback only.
+func (p *program) emulatedKey(cmd *cobra.Command, flags *emulateFlags) (provisioning.Key, string, error) {
+	host, _, err := net.SplitHostPort(flags.mqtt)
+	if err != nil {
+		return nil, "", usage(cmd, "--mqtt %q is not HOST:PORT, as 127.0.0.1:8883 is", flags.mqtt)
+	}
+	key, err := p.groupKey(flags.groupKeyFile)
+	if err != nil {
+		return nil, "", err
+	}
+	tutorial, err := provisioning.ParseKey(scenarios.TutorialGroupKey)
+	if err != nil {
+		return nil, "", err
+	}
+	switch {
+	case key != nil && key.Base64() == tutorial.Base64() && !isLoopback(host):
+		return nil, "", errors.New("everybody knows the tutorial's group key; beyond this machine, use another")
+	case key != nil:
+		return key, "yours", nil
+	case isLoopback(host) && flags.groupKeyOut == "":
+		return tutorial, "the tutorial's", nil
+	case flags.groupKeyOut == "":
+		return nil, "", usage(cmd, "beyond this machine the tutorial's group key is not taken; name one with --group-key-file, or --group-key-out FILE to have one made")
+	}
+	made := provisioning.NewKey()
+	return made, "in " + flags.groupKeyOut, writeNew(flags.groupKeyOut, []byte(made.Base64()+"\n"), 0o600)
+}
+
+// writeNew writes a file that must not be there yet.
+func writeNew(path string, data []byte, mode os.FileMode) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	return errors.Join(err, f.Close())
+}
+
+// announce says where the cloud is and how a client gets there, and "ready" once
+// a client could.
+func (p *program) announce(cloud *emulator.Cloud, s scenarios.Scenario, flags *emulateFlags, whose string) error {
+	host, port, err := net.SplitHostPort(cloud.Addr())
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(p.stdout, "DPS and hubs      %s (id scope %s)\n", cloud.Addr(), cloud.IDScope())
+	for _, hub := range s.Hubs() {
+		fmt.Fprintf(p.stdout, "linked hub        %s\n", hub)
+	}
+	for _, e := range cloud.Enrollments() {
+		kind := "enrollment group "
+		if e.RegistrationID != "" {
+			kind = "enrollment       "
+		}
+		fmt.Fprintf(p.stdout, "%s %s\n", kind, printable(e.ID()))
+	}
+	fmt.Fprintf(p.stdout, "group key         %s; `dpsfleet key --registration-id ID` derives a device's\n", whose)
+	if !flags.plain {
+		if err := os.WriteFile(flags.caOut, cloud.CA(), 0o644); err != nil {
+			return fmt.Errorf("--ca-out: %w", err)
+		}
+		fmt.Fprintf(p.stdout, "root certificate  %s\n", flags.caOut)
+		p.pointSDKs(host, port, flags.caOut)
+	}
+	fmt.Fprintln(p.stdout, "ready")
+	return nil
+}
+
+// pointSDKs prints a line for each SDK. Those with a fixed port need 8883.
+func (p *program) pointSDKs(host, port, ca string) {
+	if ip := net.ParseIP(host); ip != nil && (ip.IsLoopback() || ip.IsUnspecified()) {
+		host = "localhost"
+	}
+	fmt.Fprintf(p.stdout, "Node              NODE_EXTRA_CA_CERTS=%s; ProvisioningDeviceClient.create(%q, ...); hub: GatewayHostName=%s\n", ca, host+":"+port, host+":"+port)
+	fmt.Fprintf(p.stdout, "dpsfleet          --endpoint %s --ca %s\n", host+":"+port, ca)
+	if port != "8883" {
+		fmt.Fprintln(p.stdout, "C, Python, Java   dial port 8883 and no other: emulate with --mqtt 127.0.0.1:8883")
+		return
+	}
+	fmt.Fprintf(p.stdout, "C                 Prov_Device_Create(%q, ...); Prov_Device_SetOption(handle, OPTION_TRUSTED_CERT, <text of %s>)\n", host, ca)
+	fmt.Fprintf(p.stdout, "Python            ProvisioningDeviceClient.create_from_symmetric_key(provisioning_host=%q, server_verification_cert=<text of %s>, ...)\n", host, ca)
+	fmt.Fprintf(p.stdout, "C#, Java          globalDeviceEndpoint %q; put %s into the trust store\n", host, ca)
+}
+
+// listenError says what to do about a port that cannot be had.
+func listenError(flag string, err error) error {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("%w; choose another port with %s, or 0 for a free one", err, flag)
+	case errors.Is(err, syscall.EACCES):
+		return fmt.Errorf("%w; ports below 1024 need a privilege, choose another with %s", err, flag)
+	}
+	return err
+}

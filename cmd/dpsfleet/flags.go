@@ -1,0 +1,230 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"dpsfleet/provisioning"
+	"dpsfleet/scenarios"
+)
+
+// readScenario finds a scenario by the name of a shipped one or by its path. A
+// name has no dot and no slash, so neither is ever taken for the other.
+func readScenario(name string) (scenarios.Scenario, error) {
+	if strings.ContainsAny(name, `./\`) {
+		return scenarios.ReadFile(name)
+	}
+	return scenarios.ReadShipped(name)
+}
+
+func completeScenarios(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return scenarios.Shipped(), cobra.ShellCompDirectiveDefault
+}
+
+// secret reads a one-line secret from a file, "-" being standard input.
+func (p *program) secret(flag, file string) (string, error) {
+	var data []byte
+	var err error
+	if file == "-" {
+		data, err = io.ReadAll(io.LimitReader(p.stdin, 64<<10))
+	} else {
+		data, err = os.ReadFile(file)
+	}
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", flag, err)
+	}
+	return strings.TrimSpace(string(data)), nil
+}
+
+// keyFile reads a key; no file is no key.
+func (p *program) keyFile(flag, file string) (provisioning.Key, error) {
+	if file == "" {
+		return nil, nil
+	}
+	text, err := p.secret(flag, file)
+	if err != nil {
+		return nil, err
+	}
+	key, err := provisioning.ParseKey(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w", flag, file, err)
+	}
+	return key, nil
+}
+
+// groupKey is the enrollment group's key: the file's, or else the environment's.
+func (p *program) groupKey(file string) (provisioning.Key, error) {
+	if file != "" {
+		return p.keyFile("--group-key-file", file)
+	}
+	text := p.getenv("DPS_GROUP_KEY")
+	if text == "" {
+		return nil, nil
+	}
+	key, err := provisioning.ParseKey(text)
+	if err != nil {
+		return nil, fmt.Errorf("DPS_GROUP_KEY: %w", err)
+	}
+	return key, nil
+}
+
+// targetFlags say which cloud a verb works against; none is the embedded one.
+type targetFlags struct {
+	endpoint, idScope, ca, gateway, serverName string
+	groupKeyFile, deviceKeyFile                string
+	webhook, functionKeyFile                   string
+	hubs                                       []string
+	insecure                                   bool
+	network                                    string
+	targetIsMine                               string
+	aboveQuota                                 bool
+}
+
+func (f *targetFlags) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.network, "network", "tls", "`NETWORK` between devices and cloud: tls, tcp (MQTT in the clear) or memory")
+	flags.StringVar(&f.webhook, "webhook", "", "your own allocation function's `URL`, called by the embedded DPS instead of the policy")
+	flags.StringVar(&f.functionKeyFile, "function-key-file", "", "`FILE` with that function's key (- is standard input)")
+	flags.StringVar(&f.endpoint, "endpoint", "", "`HOST:PORT` of a DPS instead of the embedded one")
+	flags.StringVar(&f.idScope, "id-scope", "", "the id scope of that DPS, as 0ne00002193")
+	flags.StringVar(&f.groupKeyFile, "group-key-file", "", "`FILE` with the enrollment group's key (- is standard input); otherwise DPS_GROUP_KEY")
+	flags.StringVar(&f.deviceKeyFile, "device-key-file", "", "`FILE` with a device's own key, used as it is")
+	flags.StringVar(&f.ca, "ca", "", "PEM `FILE` with the root certificate of that DPS and its hubs")
+	flags.StringVar(&f.serverName, "server-name", "", "the `NAME` in the certificate of that DPS, where --endpoint is another")
+	flags.StringVar(&f.gateway, "gateway", "", "`HOST:PORT` that every hub connection goes to, as GatewayHostName does")
+	flags.StringSliceVar(&f.hubs, "hub", nil, "a `HUB` that devices may dial, beside the scenario's")
+	flags.BoolVar(&f.insecure, "insecure", false, "take any certificate; the verdict says so")
+	flags.StringVar(&f.targetIsMine, "target-is-mine", "", "the `HOST` beyond this machine that is yours to load")
+	flags.BoolVar(&f.aboveQuota, "above-quota", false, "load it beyond 16 registrations a second")
+}
+
+// apply turns a scenario to the cloud that the flags name.
+func (f *targetFlags) apply(p *program, cmd *cobra.Command, s scenarios.Scenario) (scenarios.Scenario, scenarios.Env, error) {
+	env := scenarios.Env{
+		Version:      version,
+		Network:      scenarios.Network(f.network),
+		TargetIsMine: f.targetIsMine,
+		AboveQuota:   f.aboveQuota,
+	}
+	switch env.Network {
+	case scenarios.NetworkTLS, scenarios.NetworkTCP, scenarios.NetworkMemory:
+	default:
+		return s, env, usage(cmd, "--network %q is none of tls, tcp and memory", f.network)
+	}
+	if f.webhook != "" && f.endpoint != "" {
+		return s, env, usage(cmd, "--webhook is called by the embedded DPS, and --endpoint names another; a DPS elsewhere has the webhook of its enrollment")
+	}
+	var err error
+	if env.GroupKey, err = p.groupKey(f.groupKeyFile); err != nil {
+		return s, env, err
+	}
+	if f.webhook != "" {
+		s, err = f.applyWebhook(p, cmd, s)
+		return s, env, err
+	}
+	if f.endpoint != "" || s.Target != nil {
+		s, err = f.applyTarget(p, cmd, s, env)
+	} else if f.idScope != "" || f.ca != "" || f.gateway != "" || f.insecure || f.serverName != "" || f.deviceKeyFile != "" {
+		err = usage(cmd, "--id-scope, --ca, --gateway, --server-name, --device-key-file and --insecure are for a DPS elsewhere, which --endpoint names")
+	}
+	return s, env, err
+}
+
+func (f *targetFlags) applyWebhook(p *program, cmd *cobra.Command, s scenarios.Scenario) (scenarios.Scenario, error) {
+	if s.Cloud == nil {
+		return s, usage(cmd, "--webhook is called by the embedded DPS, and this scenario has a target elsewhere")
+	}
+	if f.network == string(scenarios.NetworkMemory) {
+		return s, usage(cmd, "--webhook is on a network, and --network memory has none; use --network tcp")
+	}
+	address, err := p.webhookURL(cmd, f.webhook, f.functionKeyFile)
+	if err != nil {
+		return s, err
+	}
+	return s.WithWebhook(address), nil
+}
+
+// webhookURL is the URL with the function key in it, as DPS has it.
+func (p *program) webhookURL(cmd *cobra.Command, text, keyFile string) (string, error) {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return "", usage(cmd, "--webhook %q is not a URL, as http://localhost:7071/api/HttpTrigger1 is", provisioning.MaskURL(text))
+	}
+	query := u.Query()
+	if query.Get("code") != "" {
+		fmt.Fprintln(p.stderr, "dpsfleet: the function key is in the URL, where the shell's history keeps it; --function-key-file takes it from a file")
+	}
+	if keyFile != "" {
+		key, err := p.secret("--function-key-file", keyFile)
+		if err != nil {
+			return "", err
+		}
+		query.Set("code", key)
+		u.RawQuery = query.Encode()
+	}
+	return u.String(), nil
+}
+
+func (f *targetFlags) applyTarget(p *program, cmd *cobra.Command, s scenarios.Scenario, env scenarios.Env) (scenarios.Scenario, error) {
+	target := scenarios.Target{Hubs: s.Hubs()}
+	if s.Target != nil {
+		target = *s.Target
+	}
+	if s.Cloud != nil {
+		target.IDScope = s.Cloud.IDScope
+	}
+	for _, set := range []struct {
+		value string
+		to    *string
+	}{
+		{f.endpoint, &target.DPS}, {f.idScope, &target.IDScope}, {f.gateway, &target.Gateway},
+		{f.serverName, &target.ServerName}, {f.ca, &target.CA},
+	} {
+		if set.value != "" {
+			*set.to = set.value
+		}
+	}
+	host, _, err := net.SplitHostPort(target.DPS)
+	if err != nil {
+		return s, usage(cmd, "--endpoint %q is not HOST:PORT, as global.azure-devices-provisioning.net:8883 is", target.DPS)
+	}
+	target.Hubs = append(target.Hubs, f.hubs...)
+	target.Insecure = f.insecure
+	if target.DeviceKey, err = p.keyFile("--device-key-file", f.deviceKeyFile); err != nil {
+		return s, err
+	}
+	if f.ca != "" {
+		if target.RootCAs, err = os.ReadFile(f.ca); err != nil {
+			return s, fmt.Errorf("--ca: %w", err)
+		}
+	}
+	if target.GroupKey == nil && target.DeviceKey == nil && env.GroupKey == nil {
+		if !isLoopback(host) {
+			return s, usage(cmd, "whose key do the devices have? name the group's with --group-key-file or DPS_GROUP_KEY, or one device's with --device-key-file")
+		}
+		target.GroupKey, _ = provisioning.ParseKey(scenarios.TutorialGroupKey)
+	}
+	if target.IDScope == "" {
+		return s, usage(cmd, "--endpoint needs --id-scope")
+	}
+	s.Cloud, s.Target = nil, &target
+	s.Faults = nil
+	return s, nil
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
+}
+
+var errNoKey = errors.New("no key was given; put the enrollment group's into a file for --group-key-file, into DPS_GROUP_KEY, or pipe it in")

@@ -1,0 +1,177 @@
+// Command dpsfleet boots fleets of simulated devices through the Azure IoT Hub
+// Device Provisioning Service, or through the one that it brings along, and
+// proves where every one of them landed.
+//
+// This room is the program: a file a verb, flags, signals, what is printed where
+// and the exit code. What the verbs do is in the rooms below it.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"dpsfleet/scenarios"
+)
+
+// version is of the next release in CHANGELOG.md.
+const version = "0.1.0"
+
+// Exit codes. 3, 4 and 130 are those of a run's report.
+const (
+	exitOK       = 0
+	exitCouldNot = 1
+	exitUsage    = 2
+	exitUnmet    = 3
+)
+
+func main() {
+	// Whoever reads the output may stop reading: the write then fails, and the
+	// run goes on to its log.
+	signal.Ignore(syscall.SIGPIPE)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// The second signal finds nobody who catches it, and ends the program.
+	context.AfterFunc(ctx, stop)
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// run is the program.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	p := &program{stdin: stdin, stdout: &forgiving{w: stdout}, stderr: &forgiving{w: stderr}, getenv: os.Getenv}
+	root := p.command()
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(p.stdout)
+	root.SetErr(p.stderr)
+	return p.exit(root.ExecuteContext(ctx))
+}
+
+type program struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	getenv         func(string) string
+}
+
+func (p *program) command() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "dpsfleet",
+		Short: "Boot fleets of simulated devices through Azure's Device Provisioning Service",
+		Long: `dpsfleet boots fleets of simulated devices through the Azure IoT Hub Device
+Provisioning Service (DPS) and proves where every one of them landed. It brings
+a DPS, IoT hubs and the allocation webhook of Microsoft's tutorial along, so
+nothing needs a subscription.`,
+		Example: `  dpsfleet run contoso-mixed                 1,000 toasters and heat pumps, and a few strangers
+  dpsfleet boot --registration-id breakroom499-contoso-tstrsd-007
+  dpsfleet run contoso-mixed --webhook http://localhost:7071/api/HttpTrigger1
+  dpsfleet emulate                           a DPS for your own devices
+  dpsfleet scenarios                         what else there is to run`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          noSuchVerb,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usageError{cmd.CommandPath(), err}
+	})
+	root.AddCommand(
+		p.runCommand(), p.checkCommand(), p.bootCommand(), p.keyCommand(), p.emulateCommand(), p.webhookCommand(),
+		p.scenariosCommand(), p.reportCommand(), p.explainCommand(), p.versionCommand(),
+	)
+	return root
+}
+
+// exit prints what went wrong and returns the code that says so.
+func (p *program) exit(err error) int {
+	var verdict verdictError
+	var usage usageError
+	var mistakes scenarios.Mistakes
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &verdict):
+		return int(verdict)
+	case errors.As(err, &usage):
+		fmt.Fprintf(p.stderr, "dpsfleet: %s\n`%s --help` shows what there is.\n", printable(usage.err.Error()), usage.verb)
+		return exitUsage
+	case errors.As(err, &mistakes):
+		for _, m := range mistakes {
+			fmt.Fprintln(p.stderr, printable(m.String()))
+		}
+		return exitUsage
+	}
+	fmt.Fprintf(p.stderr, "dpsfleet: %s\n", printable(err.Error()))
+	return exitCouldNot
+}
+
+// verdictError ends the program with a code; all has been said already.
+type verdictError int
+
+func (e verdictError) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+
+// usageError is a command line that is wrong.
+type usageError struct {
+	verb string
+	err  error
+}
+
+func (e usageError) Error() string { return e.err.Error() }
+func (e usageError) Unwrap() error { return e.err }
+
+func usage(cmd *cobra.Command, format string, args ...any) error {
+	return usageError{cmd.CommandPath(), fmt.Errorf(format, args...)}
+}
+
+func noSuchVerb(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		return usage(cmd, "there is no verb %q; was %q meant?", args[0], near[0])
+	}
+	return usage(cmd, "there is no verb %q", args[0])
+}
+
+// wants checks the number of arguments, which it names.
+func wants(names ...string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) < len(names) {
+			return usage(cmd, "%s is missing", names[len(args)])
+		}
+		if len(args) > len(names) {
+			return usage(cmd, "%q is too much", args[len(names)])
+		}
+		return nil
+	}
+}
+
+// printable keeps what came from files and the wire from working the terminal.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' && r != '\n' && r != '\t' || 0x7f <= r && r < 0xa0 {
+			return '\uFFFD'
+		}
+		return r
+	}, text)
+}
+
+// forgiving is a writer whose reader may have gone: what is printed is lost
+// then, and nothing else.
+type forgiving struct {
+	w    io.Writer
+	gone bool
+}
+
+func (f *forgiving) Write(p []byte) (int, error) {
+	if !f.gone {
+		_, err := f.w.Write(p)
+		f.gone = err != nil
+	}
+	return len(p), nil
+}

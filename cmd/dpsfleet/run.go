@@ -1,0 +1,173 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"dpsfleet/metrics"
+	"dpsfleet/metrics/report"
+	"dpsfleet/scenarios"
+)
+
+func (p *program) runCommand() *cobra.Command {
+	var target targetFlags
+	var flags runFlags
+	cmd := &cobra.Command{
+		Use:   "run NAME|FILE",
+		Short: "Boot the fleets of a scenario and report where every device landed",
+		Long: `Run boots the fleets of a scenario, one that dpsfleet ships or a file of your
+own, and reports where every device landed. Without --endpoint it starts a DPS,
+hubs and the scenario's allocation policy of its own on this machine.
+
+Every boot is a line in the log (NDJSON), beside which X.run.json holds what is
+not one boot's. Exit codes: 0 all met, 3 something unmet, 4 this machine was the
+bottleneck, 130 interrupted, 1 could not run, 2 wrong usage or scenario.`,
+		Example: `  dpsfleet run contoso-mixed
+  dpsfleet run contoso-mixed --scale 20 --network memory
+  dpsfleet run contoso-mixed --webhook https://localhost:7071/api/HttpTrigger1 --function-key-file key
+  dpsfleet run mine.yaml --endpoint global.azure-devices-provisioning.net:8883 --id-scope 0ne00AAAAAA \
+      --group-key-file group.key --hub my-hub.azure-devices.net --target-is-mine global.azure-devices-provisioning.net`,
+		Args:              wants("the name or file of a scenario"),
+		ValidArgsFunction: completeScenarios,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return p.run(cmd, args[0], &target, &flags)
+		},
+	}
+	target.add(cmd)
+	cmd.Flags().StringVar(&flags.log, "log", "", "`FILE` for the log, .ndjson or .ndjson.zst; NAME-TIME.ndjson if not given")
+	cmd.Flags().BoolVar(&flags.noLog, "no-log", false, "write no log")
+	cmd.Flags().Uint64Var(&flags.seed, "seed", 0, "another `SEED` than the scenario's: other devices, arrivals and pauses")
+	cmd.Flags().Float64Var(&flags.scale, "scale", 1, "`X` times the devices at X times the rates")
+	cmd.Flags().BoolVar(&flags.json, "json", false, "print the report as JSON")
+	cmd.Flags().BoolVarP(&flags.quiet, "quiet", "q", false, "print nothing while it runs")
+	return cmd
+}
+
+type runFlags struct {
+	log         string
+	seed        uint64
+	scale       float64
+	json, quiet bool
+	noLog       bool
+}
+
+func (p *program) run(cmd *cobra.Command, name string, target *targetFlags, flags *runFlags) error {
+	s, err := readScenario(name)
+	if err != nil {
+		return err
+	}
+	s, env, err := target.apply(p, cmd, s)
+	if err != nil {
+		return err
+	}
+	if cmd.Flags().Changed("seed") {
+		s.Seed = flags.seed
+	}
+	if flags.scale <= 0 || flags.scale > 1e6 {
+		return usage(cmd, "--scale %v is not a number above 0", flags.scale)
+	}
+	if flags.scale != 1 {
+		s = s.Scaled(flags.scale)
+	}
+	if !flags.noLog {
+		env.LogPath = flags.log
+		if env.LogPath == "" {
+			env.LogPath = s.Name + "-" + time.Now().UTC().Format("20060102T150405Z") + ".ndjson"
+		}
+	}
+	progress := p.progress(flags.quiet)
+	env.Progress = progress.show
+	r, err := scenarios.Run(cmd.Context(), s, env)
+	progress.clear()
+	var setup *scenarios.SetupError
+	if err != nil && !errors.As(err, &setup) {
+		return err
+	}
+	return p.tell(r, flags.json, err)
+}
+
+// tell prints a report and ends the program with its code, or with setup's.
+func (p *program) tell(r metrics.Report, asJSON bool, setup error) error {
+	print := func() error { return report.Terminal(p.stdout, r, p.options()) }
+	if asJSON {
+		print = func() error { return report.JSON(p.stdout, r) }
+	}
+	if err := print(); err != nil {
+		return fmt.Errorf("printing the report: %w", err)
+	}
+	if setup != nil {
+		return setup
+	}
+	if code := r.ExitCode(); code != exitOK {
+		return verdictError(code)
+	}
+	return nil
+}
+
+// options are how the output is drawn: in colour on a terminal, unless NO_COLOR
+// is set (no-color.org).
+func (p *program) options() report.Options {
+	return report.Options{Color: isTerminal(p.stdout) && p.getenv("NO_COLOR") == ""}
+}
+
+func isTerminal(w io.Writer) bool {
+	if f, ok := w.(*forgiving); ok {
+		w = f.w
+	}
+	file, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
+}
+
+// progress shows a run as it goes: one line that is written over on a terminal,
+// a line every ten seconds elsewhere.
+type progress struct {
+	p        *program
+	terminal bool
+	quiet    bool
+	last     time.Time
+	width    int
+}
+
+const (
+	terminalEvery = 200 * time.Millisecond
+	plainEvery    = 10 * time.Second
+)
+
+func (p *program) progress(quiet bool) *progress {
+	return &progress{p: p, terminal: isTerminal(p.stderr), quiet: quiet}
+}
+
+// show is called by the recorder, several times a second.
+func (s *progress) show(at metrics.Progress) {
+	now := time.Now()
+	every := plainEvery
+	if s.terminal {
+		every = terminalEvery
+	}
+	if s.last.IsZero() {
+		s.last = now
+	}
+	if s.quiet || now.Sub(s.last) < every {
+		return
+	}
+	s.last = now
+	line := report.Progress(at, report.Options{})
+	if s.terminal {
+		fmt.Fprintf(s.p.stderr, "\r\x1b[K%s", line)
+		return
+	}
+	fmt.Fprintln(s.p.stderr, line)
+}
+
+// clear takes the line off the terminal.
+func (s *progress) clear() {
+	if s.terminal && !s.quiet {
+		fmt.Fprint(s.p.stderr, "\r\x1b[K")
+	}
+}
