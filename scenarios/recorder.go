@@ -2,7 +2,7 @@ package scenarios
 
 import (
 	"context"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"dpsfleet/device"
@@ -23,16 +23,23 @@ type recorder struct {
 	in      chan message
 	quit    chan struct{} // closed when nobody listens any more
 	done    chan struct{}
-	blocked atomic.Int64 // nanoseconds
+	blocked blocking
 }
 
 const (
-	recorderBuffer = 4096
-	recorderTick   = 100 * time.Millisecond
+	// A device and its cloud send about this many messages before they first
+	// wait for anything, so the buffer takes up the shock of a fleet that starts
+	// at once.
+	messagesEach  = 6
+	smallBuffer   = 1 << 12
+	largestBuffer = 1 << 17 // 40 MB
+
+	recorderTick = 100 * time.Millisecond
 )
 
-func newRecorder() *recorder {
-	return &recorder{in: make(chan message, recorderBuffer), quit: make(chan struct{}), done: make(chan struct{})}
+func newRecorder(devices int) *recorder {
+	size := min(max(messagesEach*devices, smallBuffer), largestBuffer)
+	return &recorder{in: make(chan message, size), quit: make(chan struct{}), done: make(chan struct{})}
 }
 
 func (r *recorder) event(e device.Event) { r.send(message{event: e}) }
@@ -45,12 +52,43 @@ func (r *recorder) send(m message) {
 		return
 	default:
 	}
-	start := time.Now()
+	r.blocked.enter()
+	defer r.blocked.leave()
 	select {
 	case r.in <- m:
 	case <-r.quit:
 	}
-	r.blocked.Add(int64(time.Since(start)))
+}
+
+// blocking measures for how long anybody was blocked: a thousand devices that
+// wait for the same second have lost one second.
+type blocking struct {
+	mu      sync.Mutex
+	waiting int
+	since   time.Time
+	total   time.Duration
+}
+
+func (b *blocking) enter() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.waiting++; b.waiting == 1 {
+		b.since = time.Now()
+	}
+}
+
+func (b *blocking) leave() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.waiting--; b.waiting == 0 {
+		b.total += time.Since(b.since)
+	}
+}
+
+func (b *blocking) sum() time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.total
 }
 
 // run owns the collector until stop is called. It ends the run through cancel

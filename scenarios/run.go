@@ -85,7 +85,7 @@ func Run(ctx context.Context, s Scenario, env Env) (metrics.Report, error) {
 	if env.Network == "" {
 		env.Network = NetworkTLS
 	}
-	r := &run{Scenario: s, env: env, rec: newRecorder(), faults: newFaults(s)}
+	r := &run{Scenario: s, env: env, rec: newRecorder(s.devices()), faults: newFaults(s)}
 	if err := r.prepare(ctx); err != nil {
 		return metrics.Report{}, err
 	}
@@ -270,7 +270,8 @@ func (r *run) play(ctx context.Context) (metrics.Report, error) {
 	}
 	report := collector.Report(ended, end)
 	if log != nil {
-		if err := log.Close(report); err != nil {
+		// What the log lacks is among the report's notes already.
+		if err := log.Close(report); err != nil && log.Err() == nil {
 			report.Run.Notes = append(report.Run.Notes, err.Error())
 		}
 	}
@@ -429,7 +430,7 @@ func (r *run) describeTarget() string {
 func (r *run) end(health fleet.Health) metrics.End {
 	end := metrics.End{
 		Due:          health.Due,
-		Blocked:      metrics.Millis(r.rec.blocked.Load()),
+		Blocked:      metrics.Millis(r.rec.blocked.sum()),
 		PeakInFlight: health.Peak,
 		Faults:       r.faults.untouched(),
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"net"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -45,7 +46,7 @@ type bootFlags struct{ id, payload, scenario, until string }
 
 // oneDevice is a scenario's cloud with one fleet of one device in it.
 func (p *program) oneDevice(cmd *cobra.Command, flags *bootFlags) (scenarios.Scenario, error) {
-	s, err := readScenario(flags.scenario)
+	s, err := readScenario(cmd, flags.scenario)
 	if err != nil {
 		return s, err
 	}
@@ -82,6 +83,13 @@ func (p *program) boot(cmd *cobra.Command, target *targetFlags, flags *bootFlags
 	s, err := p.oneDevice(cmd, flags)
 	if err != nil {
 		return err
+	}
+	if host, _, _ := net.SplitHostPort(target.endpoint); isLoopback(host) {
+		// An emulator in another process, whose hubs are all behind the same
+		// address: those of its default scenario are meant as well.
+		if mixed, err := scenarios.ReadShipped(emulated); err == nil {
+			target.hubs = append(target.hubs, mixed.Hubs()...)
+		}
 	}
 	s, env, err := target.apply(p, cmd, s)
 	if err != nil {

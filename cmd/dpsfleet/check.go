@@ -23,7 +23,7 @@ nothing.`,
 		Args:              wants("the name or file of a scenario"),
 		ValidArgsFunction: completeScenarios,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := readScenario(args[0])
+			s, err := readScenario(cmd, args[0])
 			if err != nil {
 				return err
 			}

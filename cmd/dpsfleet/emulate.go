@@ -16,6 +16,9 @@ import (
 	"dpsfleet/scenarios"
 )
 
+// emulated is the scenario whose cloud is started where none is named.
+const emulated = "contoso-mixed"
+
 func (p *program) emulateCommand() *cobra.Command {
 	var flags emulateFlags
 	cmd := &cobra.Command{
@@ -41,7 +44,7 @@ scenario. These are its defaults:
 		},
 		ValidArgsFunction: completeScenarios,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			name := "contoso-mixed"
+			name := emulated
 			if len(args) == 1 {
 				name = args[0]
 			}
@@ -76,7 +79,7 @@ func undocumentedHelp() string {
 }
 
 func (p *program) emulate(cmd *cobra.Command, name string, flags *emulateFlags) error {
-	s, err := readScenario(name)
+	s, err := readScenario(cmd, name)
 	if err != nil {
 		return err
 	}

@@ -17,11 +17,17 @@ import (
 
 // readScenario finds a scenario by the name of a shipped one or by its path. A
 // name has no dot and no slash, so neither is ever taken for the other.
-func readScenario(name string) (scenarios.Scenario, error) {
+func readScenario(cmd *cobra.Command, name string) (scenarios.Scenario, error) {
+	read := scenarios.ReadShipped
 	if strings.ContainsAny(name, `./\`) {
-		return scenarios.ReadFile(name)
+		read = scenarios.ReadFile
 	}
-	return scenarios.ReadShipped(name)
+	s, err := read(name)
+	var mistakes scenarios.Mistakes
+	if err != nil && !errors.As(err, &mistakes) {
+		return s, usage(cmd, "%w", err)
+	}
+	return s, err
 }
 
 func completeScenarios(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {

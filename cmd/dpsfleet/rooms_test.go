@@ -24,7 +24,7 @@ var rooms = map[string][]string{
 	"metrics/report":              {"metrics", "device", "provisioning"},
 	"device":                      {"provisioning", "provisioning/mqtt"},
 	"provisioning/emulator":       {"provisioning", "provisioning/mqtt", "provisioning/allocation", "provisioning/emulator/hub", "provisioning/emulator/store"},
-	"provisioning/emulator/hub":   {"provisioning", "provisioning/mqtt"},
+	"provisioning/emulator/hub":   {"provisioning", "provisioning/mqtt", "provisioning/emulator/store"},
 	"provisioning/emulator/store": {},
 	"provisioning/allocation":     {"provisioning"},
 	"provisioning/mqtt":           {},

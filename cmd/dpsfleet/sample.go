@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -22,6 +23,9 @@ type sample struct {
 	w         io.Writer
 	connected bool
 	over      bool // the registration is
+	// function is the function's log until the device's own first lines are
+	// out: the call comes before the answer that lets the device print them.
+	function bytes.Buffer
 }
 
 func newSample(w io.Writer) *sample { return &sample{w: w} }
@@ -38,6 +42,7 @@ func (s *sample) heard(_ string, op provisioning.Operation) {
 	if op.Status == provisioning.Assigning {
 		fmt.Fprintln(s.w, "Provisioning Status: PROV_DEVICE_REG_STATUS_ASSIGNING")
 	}
+	s.function.WriteTo(s.w)
 }
 
 func (s *sample) connect() {
@@ -110,7 +115,10 @@ func (f functionLines) Write(p []byte) (int, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for line := range strings.Lines(string(p)) {
-		fmt.Fprintf(f.w, "    function | %s", line)
+		fmt.Fprintf(&f.function, "    function | %s", line)
+	}
+	if f.connected {
+		f.function.WriteTo(f.w)
 	}
 	return len(p), nil
 }

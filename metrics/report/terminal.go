@@ -35,8 +35,11 @@ func (p *page) verdict(r metrics.Report) {
 	if r.ExitCode() != metrics.ExitMet {
 		style = bold + ";" + red
 	}
-	p.printf("%s  %s due, %s accounted for, %s dropped   %v   seed %d",
-		p.paint(style, r.Verdict()), thousands(r.Due), thousands(r.Accounted), thousands(r.Dropped), r.Took, r.Run.Seed)
+	p.printf("%s  %s due, %s accounted for, %s dropped   %v",
+		p.paint(style, r.Verdict()), thousands(r.Due), thousands(r.Accounted), thousands(r.Dropped), r.Took)
+	if !r.Run.Started.IsZero() { // a log without its X.run.json knows no seed
+		p.printf("   seed %d", r.Run.Seed)
+	}
 	if r.Run.Unverified {
 		p.printf("   %s", p.paint(style, "TLS CERTIFICATES NOT VERIFIED"))
 	}

@@ -30,8 +30,7 @@ func TestWhoMayConnect(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			inBubble(t, "", func(t *testing.T, s *site) {
-				conn, err := s.connect(test.key, test.resource, test.life)
-				defer conn.Close()
+				_, err := s.connect(test.key, test.resource, test.life)
 				var code byte
 				if refused := new(mqtt.RefusedError); errors.As(err, &refused) {
 					code = refused.Code
@@ -47,8 +46,7 @@ func TestWhoMayConnect(t *testing.T) {
 func TestADisabledDeviceIsRefused(t *testing.T) {
 	inBubble(t, "", func(t *testing.T, s *site) {
 		s.hub.Put(hub.Device{ID: deviceID, Keys: provisioning.SymmetricKey{Secondary: key()}, Disabled: true}, hub.Twin{})
-		conn, err := s.connect(key(), resource, time.Hour)
-		defer conn.Close()
+		_, err := s.connect(key(), resource, time.Hour)
 		if refused := new(mqtt.RefusedError); !errors.As(err, &refused) || refused.Code != 5 {
 			t.Errorf("connecting = %v, want CONNACK 5", err)
 		}
