@@ -16,7 +16,7 @@ cloud:
   linkedHubs: [contoso-toasters-hub-1098.azure-devices.net]
   enrollmentGroups:
     contoso-custom-allocated-devices: {policy: contoso}
-  answers: {register: 0s, allocate: 0s, retryAfter: 0s}
+  answers: {register: 0s, allocate: 0s, retryAfter: 1s}
 fleets:
   toasters: {model: toaster, count: 20, expect: {hub: "*-toasters-*", tags: {deviceType: toaster}}}
 `), nil)

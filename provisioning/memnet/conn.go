@@ -43,8 +43,11 @@ func (c *conn) Write(p []byte) (int, error) {
 
 // Close wakes whoever reads or writes at either end.
 func (c *conn) Close() error {
+	// The reading side first: it says whether this is the first Close. Once the
+	// peer sees the end of the stream, another may come.
+	err := c.in.closeReader()
 	c.out.closeWriter()
-	return c.explain("close", c.in.closeReader())
+	return c.explain("close", err)
 }
 
 // LocalAddr is a *net.TCPAddr wherever the host is an IP address.
