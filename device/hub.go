@@ -2,7 +2,6 @@ package device
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -114,77 +113,6 @@ func (h *hub) join(ctx context.Context) error {
 	return nil
 }
 
-// readTwin reads the twin and reports on it. The subscription comes first, or
-// the answer would be lost (hub over MQTT, "Retrieving a device twin's
-// properties").
-func (h *hub) readTwin() error {
-	h.enter(Twinning, nil)
-	_, err := h.conn.Subscribe(h.deadline(), 0, provisioning.TwinAnswerFilter, provisioning.DesiredFilter)
-	if err != nil {
-		return fmt.Errorf("subscribing at the hub: %w", err)
-	}
-	body, err := h.ask(provisioning.TwinGetTopic, nil)
-	if err != nil {
-		return fmt.Errorf("reading the twin: %w", err)
-	}
-	var twin struct {
-		Desired json.RawMessage `json:"desired"`
-	}
-	if err := json.Unmarshal(body, &twin); err != nil {
-		return parsingError{fmt.Errorf("reading the twin: %w", err)}
-	}
-	h.twin = desiredTwin{}
-	if err := h.twin.patch(twin.Desired); err != nil {
-		return parsingError{fmt.Errorf("reading the twin: %w", err)}
-	}
-	h.twin.raw = twin.Desired
-	return h.report()
-}
-
-// report patches the reported properties as the model does.
-func (h *hub) report() error {
-	h.scope.desired = h.twin.get
-	reported, err := h.kind.reported.render(h.scope)
-	if err != nil {
-		return parsingError{fmt.Errorf("reported properties for this twin: %w", err)}
-	}
-	if reported == nil {
-		return nil
-	}
-	if _, err := h.ask(provisioning.ReportedTopic, reported); err != nil {
-		return fmt.Errorf("reporting properties: %w", err)
-	}
-	return nil
-}
-
-// ask publishes a twin request and waits for its answer; a change of the
-// desired properties that comes meanwhile is taken in.
-func (h *hub) ask(topic func(requestID string) string, body []byte) ([]byte, error) {
-	rid := h.requestID()
-	until := h.deadline()
-	if err := h.conn.Publish(mqtt.Message{Topic: topic(rid), Payload: body}, until); err != nil {
-		return nil, err
-	}
-	for {
-		m, err := h.conn.Receive(until)
-		if err != nil {
-			return nil, err
-		}
-		if provisioning.IsDesired(m.Topic) {
-			h.twin.patch(m.Payload) // what is no object changes nothing
-			continue
-		}
-		answer, err := provisioning.ParseTwinAnswer(m.Topic)
-		if err != nil || answer.RequestID != rid {
-			continue
-		}
-		if answer.Status >= 300 {
-			return nil, hubError{answer.Status}
-		}
-		return m.Payload, nil
-	}
-}
-
 // stay is the device's life online. It returns true when the token is to be
 // renewed and false when the device leaves.
 func (h *hub) stay(ctx context.Context) (renew bool, err error) {
@@ -261,48 +189,4 @@ func (h *hub) drop() {
 		h.conn.Close()
 		h.conn = nil
 	}
-}
-
-// hubError is a hub's refusal of a twin request.
-type hubError struct{ status int }
-
-func (e hubError) Error() string { return fmt.Sprintf("the hub answered %d", e.status) }
-
-// desiredTwin is what a device knows of its desired properties.
-type desiredTwin struct {
-	raw    json.RawMessage // as first read
-	values map[string]json.RawMessage
-}
-
-// patch takes in a change: null deletes (hub over MQTT, "Receiving desired
-// property updates").
-func (t *desiredTwin) patch(raw []byte) error {
-	var change map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &change); err != nil {
-		return err
-	}
-	if t.values == nil {
-		t.values = make(map[string]json.RawMessage, len(change))
-	}
-	for key, value := range change {
-		if string(value) == "null" {
-			delete(t.values, key)
-			continue
-		}
-		t.values[key] = value
-	}
-	return nil
-}
-
-// get is a property as a template writes it: a string without its quotes.
-func (t *desiredTwin) get(key string) (string, bool) {
-	value, ok := t.values[key]
-	if !ok {
-		return "", false
-	}
-	var text string
-	if json.Unmarshal(value, &text) == nil {
-		return text, true
-	}
-	return string(value), true
 }

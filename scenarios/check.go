@@ -1,11 +1,9 @@
 package scenarios
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
-	"net"
 	"path"
 	"slices"
 	"strconv"
@@ -14,7 +12,6 @@ import (
 	"dpsfleet/device"
 	"dpsfleet/fleet"
 	"dpsfleet/provisioning"
-	"dpsfleet/provisioning/allocation"
 )
 
 // checker finds what the schema cannot: names that lead nowhere and values that
@@ -52,118 +49,6 @@ func (c *checker) check(whole bool) {
 	if len(c.mistakes) == 0 && whole {
 		c.identities()
 	}
-}
-
-func (c *checker) cloud() {
-	cloud := c.s.Cloud
-	if cloud == nil {
-		return
-	}
-	c.hubs("/cloud/linkedHubs", cloud.LinkedHubs)
-	if strings.ContainsAny(cloud.IDScope, "/ ") {
-		c.add("/cloud/idScope", "an id scope has neither slashes nor spaces")
-	}
-	c.s.policies = make(map[string]allocation.Policy)
-	for _, name := range slices.Sorted(maps.Keys(cloud.EnrollmentGroups)) {
-		c.enrollment("/cloud/enrollmentGroups/"+escapePointer.Replace(name), cloud.EnrollmentGroups[name])
-	}
-	for _, id := range slices.Sorted(maps.Keys(cloud.IndividualEnrollments)) {
-		at := "/cloud/individualEnrollments/" + escapePointer.Replace(id)
-		if err := provisioning.CheckRegistrationID(id); err != nil {
-			c.mistakes = append(c.mistakes, c.doc.mistakeAtKey(at, err.Error()))
-		}
-		c.enrollment(at, cloud.IndividualEnrollments[id])
-	}
-}
-
-// hubs checks a list of host names.
-func (c *checker) hubs(at string, hubs []string) {
-	seen := make(map[string]bool, len(hubs))
-	for i, hub := range hubs {
-		here := at + "/" + strconv.Itoa(i)
-		if hub == "" || strings.ContainsAny(hub, "/: ") {
-			c.add(here, "%.80q is not a host name", hub)
-		}
-		if seen[strings.ToLower(hub)] {
-			c.add(here, "%s stands here twice", hub)
-		}
-		seen[strings.ToLower(hub)] = true
-	}
-}
-
-func (c *checker) enrollment(at string, e Enrollment) {
-	ways := 0
-	for _, set := range []bool{e.Policy != "", e.WebhookURL != "", e.AllocationPolicy != "" && e.AllocationPolicy != provisioning.AllocateCustom} {
-		if set {
-			ways++
-		}
-	}
-	if ways > 1 {
-		c.add(at, "policy, webhookUrl and allocationPolicy exclude each other")
-	}
-	if e.AllocationPolicy == provisioning.AllocateCustom && e.Policy == "" && e.WebhookURL == "" {
-		c.add(at+"/allocationPolicy", "custom needs a policy or a webhookUrl beside it")
-	}
-	if e.Policy != "" {
-		policy, err := loadPolicy(e.Policy, c.beside)
-		if err != nil {
-			c.add(at+"/policy", "%s", err)
-		}
-		c.s.policies[e.Policy] = policy
-	}
-	if e.FunctionKey != "" && e.Policy == "" {
-		c.add(at+"/functionKey", "only a policy that dpsfleet serves has a function key; put the code of your own webhook into a file for --function-key-file")
-	}
-	if e.WebhookURL != "" && !strings.HasPrefix(e.WebhookURL, "http://") && !strings.HasPrefix(e.WebhookURL, "https://") {
-		c.add(at+"/webhookUrl", "a webhook's URL begins with https:// or http://")
-	}
-	for i, hub := range e.IoTHubs {
-		c.linked(at+"/iotHubs/"+strconv.Itoa(i), hub)
-	}
-	if e.IoTHubHostName != "" {
-		c.linked(at+"/iotHubHostName", e.IoTHubHostName)
-	}
-}
-
-// linked complains of a hub that is not linked.
-func (c *checker) linked(at, hub string) {
-	linked := c.s.Cloud.LinkedHubs
-	if slices.Contains(linked, hub) {
-		return
-	}
-	text := fmt.Sprintf("%.80q is not among linkedHubs", hub)
-	if meant := nearest(hub, linked); meant != "" {
-		text += fmt.Sprintf("; was %q meant?", meant)
-	}
-	c.add(at, "%s", text)
-}
-
-func (c *checker) target() {
-	target := c.s.Target
-	if target == nil {
-		return
-	}
-	c.hubs("/target/hubs", target.Hubs)
-	if target.CA != "" {
-		roots, err := c.read(target.CA)
-		if err != nil {
-			c.add("/target/ca", "the file cannot be read: %s", err)
-		}
-		target.RootCAs = roots
-	}
-	for at, address := range map[string]string{"/target/dps": target.DPS, "/target/gateway": target.Gateway} {
-		if _, _, err := net.SplitHostPort(address); address != "" && err != nil {
-			c.add(at, "%.80q is not HOST:PORT, as global.azure-devices-provisioning.net:8883 is", address)
-		}
-	}
-}
-
-// read reads a file that the scenario names, beside it.
-func (c *checker) read(name string) ([]byte, error) {
-	if c.beside == nil {
-		return nil, errors.New("a file cannot be named here")
-	}
-	return fs.ReadFile(c.beside, path.Clean(name))
 }
 
 func (c *checker) models() {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -43,7 +44,8 @@ nothing.`,
 
 func (p *program) printOutlook(s scenarios.Scenario) {
 	o := s.Outlook()
-	fmt.Fprintf(p.stdout, "%s: %s\n\n", s.Name, s.About)
+	fmt.Fprintln(p.stdout, strings.TrimSuffix(s.Name+": "+printable(s.About), ": "))
+	fmt.Fprintln(p.stdout)
 	fmt.Fprintf(p.stdout, "%-14s %9s  %10s  %10s  %s\n", "fleet", "devices", "first", "last", "peak")
 	for _, f := range o.Fleets {
 		p.printPlan(f.Name, f.Plan.Devices, f.Plan.First, f.Plan.Last, f.Plan.Peak)

@@ -1,0 +1,177 @@
+package device
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"dpsfleet/provisioning"
+	"dpsfleet/provisioning/mqtt"
+)
+
+// life is one boot as it happens.
+type life struct {
+	Device
+	target *Target
+	limits Limits
+	record func(Event)
+
+	stage Stage
+	since time.Time // when the stage was entered; due while Off
+	polls int
+	// refusals counts the servers in a row that would not talk, backoffs the
+	// pauses since the last progress.
+	refusals, backoffs int
+	requests           int // for $rid
+	twin               desiredTwin
+}
+
+// errBootTime is the cause of the context of a boot whose time is over.
+var errBootTime = errors.New("the boot's time is over")
+
+// Run boots d against target, and tells record all that happens, from leaving
+// Off to the end. It returns when the device has left. due is when the boot was
+// to start: what has passed since then is its lateness. The end of ctx is a
+// power cut that the device may still say goodbye in.
+func (d Device) Run(ctx context.Context, target *Target, due time.Time, record func(Event)) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	l := &life{Device: d, target: target, limits: target.Limits.withDefaults(), record: record, since: due}
+	clock := time.AfterFunc(l.limits.Boot, func() { cancel(errBootTime) })
+	defer clock.Stop()
+
+	assignment, failure := l.provision(ctx)
+	if failure != nil {
+		l.enter(Failed, failure)
+		return
+	}
+	if d.Until == UntilAssigned {
+		l.enter(Off, nil)
+		return
+	}
+	l.atHub(ctx, assignment, clock)
+}
+
+// enter moves to a stage and tells so; entering the present one is nothing.
+func (l *life) enter(to Stage, failure *Failure) {
+	if to == l.stage {
+		return
+	}
+	l.tell(Event{To: to}, failure)
+}
+
+// tell sends an event, filling in what every event has.
+func (l *life) tell(e Event, failure *Failure) {
+	now := time.Now()
+	e.Device, e.Fleet, e.Model, e.Boot = l.ID, l.Fleet, l.kind.Name, l.Boot
+	e.From, e.At, e.In = l.stage, now, now.Sub(l.since)
+	if failure != nil {
+		e.Err = failure
+	}
+	if l.stage == Assigning {
+		e.Polls = l.polls
+	}
+	l.stage, l.since = e.To, now
+	l.record(e)
+}
+
+// pause waits after a failure that may pass, or gives up: it returns false with
+// the failure that ends the boot.
+func (l *life) pause(ctx context.Context, failure *Failure, again retry) (*Failure, bool) {
+	if ctx.Err() != nil {
+		return ended(ctx), false
+	}
+	if !again.allowed {
+		return failure, false
+	}
+	if again.refused {
+		if l.refusals++; l.refusals >= l.limits.Attempts {
+			return failure, false
+		}
+	}
+	wait := l.wait(again)
+	l.enter(Waiting, failure)
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil, true
+	case <-ctx.Done():
+		return ended(ctx), false
+	}
+}
+
+// progress forgets earlier refusals.
+func (l *life) progress() { l.refusals, l.backoffs = 0, 0 }
+
+// requestID is a new $rid: a counter in decimal, as the C SDK's.
+func (l *life) requestID() string {
+	l.requests++
+	return fmt.Sprint(l.requests)
+}
+
+// dial opens a connection and, where the target has TLS, secures it.
+func (l *life) dial(ctx context.Context, address, serverName string) (net.Conn, error) {
+	nc, err := l.dialTCP(ctx, address)
+	if err != nil {
+		return nil, err
+	}
+	if l.target.TLS == nil {
+		return nc, nil
+	}
+	if l.stage == Dialing {
+		l.enter(Securing, nil)
+	}
+	return l.secure(ctx, nc, serverName)
+}
+
+func (l *life) dialTCP(ctx context.Context, address string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.limits.Dial)
+	defer cancel()
+	dial := l.target.Dial
+	if dial == nil {
+		dial = new(net.Dialer).DialContext
+	}
+	nc, err := dial(ctx, "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("dialing %s: %w", address, err)
+	}
+	return nc, nil
+}
+
+func (l *life) secure(ctx context.Context, nc net.Conn, serverName string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.limits.TLS)
+	defer cancel()
+	config := l.target.TLS
+	if config.ServerName != serverName {
+		config = config.Clone()
+		config.ServerName = serverName
+	}
+	secured := tls.Client(nc, config)
+	if err := secured.HandshakeContext(ctx); err != nil {
+		nc.Close()
+		return nil, fmt.Errorf("the TLS handshake with %s: %w", serverName, err)
+	}
+	return secured, nil
+}
+
+// connect says CONNECT over nc, and closes it unless it was accepted.
+func (l *life) connect(ctx context.Context, nc net.Conn, hello mqtt.Connect) (*mqtt.Conn, error) {
+	conn := mqtt.New(ctx, nc, mqtt.Options{PacketTimeout: l.limits.Answer})
+	if err := conn.Connect(hello, l.deadline()); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return conn, nil
+}
+
+// deadline is when the answer to what is asked now is overdue.
+func (l *life) deadline() time.Time { return time.Now().Add(l.limits.Answer) }
+
+// password is a token for resource.
+func (l *life) password(resource, keyName string) []byte {
+	return []byte(provisioning.SignToken(l.Key, resource, time.Now().Add(l.limits.Token), keyName))
+}

@@ -1,0 +1,165 @@
+package scenarios
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+
+	"dpsfleet/device"
+	"dpsfleet/fleet"
+	"dpsfleet/provisioning"
+	"dpsfleet/provisioning/emulator"
+)
+
+// prepare does all that can fail before a device starts.
+func (r *run) prepare(ctx context.Context) error {
+	atMost, err := r.guard(r.env)
+	if err != nil {
+		return err
+	}
+	r.plan = r.Plan()
+	r.plan.AtMost = atMost
+	for _, f := range r.Fleets {
+		kind, err := f.compile(r.Models)
+		if err != nil {
+			return fmt.Errorf("fleet %s: %w", f.Name, err)
+		}
+		r.kinds = append(r.kinds, kind)
+	}
+	if err := r.preflight(); err != nil {
+		return err
+	}
+	if r.Scenario.Target != nil {
+		return r.aimAtTarget()
+	}
+	return r.startCloud(context.WithoutCancel(ctx))
+}
+
+// preflight finds what the machine lacks before anything is started.
+func (r *run) preflight() error {
+	need := fleet.Need{Connections: r.peak(), FilesEach: 2}
+	switch {
+	case r.env.Network == NetworkMemory:
+		need.FilesEach = 0
+	case r.Scenario.Target != nil:
+		need.FilesEach = 1
+	}
+	var short []error
+	for _, finding := range fleet.Preflight(need) {
+		if finding.Short() {
+			short = append(short, errors.New(finding.String()))
+		}
+	}
+	if err := errors.Join(short...); err != nil {
+		return fmt.Errorf("this machine cannot hold %d connections at once (--network memory needs none, limits: inFlight: bounds them): %w", need.Connections, err)
+	}
+	return nil
+}
+
+// peak is how many connections may be open at once.
+func (r *run) peak() int {
+	n := r.devices()
+	if limit := r.Limits.InFlight; limit > 0 {
+		n = min(n, limit)
+	}
+	return n
+}
+
+func (r *run) startCloud(ctx context.Context) error {
+	groupKey := r.env.GroupKey
+	if groupKey == nil {
+		groupKey, _ = provisioning.ParseKey(TutorialGroupKey)
+	}
+	config := r.Config(groupKey)
+	config.TLS = r.env.Network == NetworkTLS
+	config.Record = r.rec.exchange
+	config.FunctionLog = r.env.FunctionLog
+	config.Log = r.env.Log
+	config.Transport = r.faults.transport
+	if r.env.Network == NetworkMemory {
+		config.Listen, config.Dial = r.memory.Listen, r.memory.Dial
+	}
+	cloud, err := emulator.Start(ctx, config)
+	if err != nil {
+		return fmt.Errorf("starting the cloud: %w", err)
+	}
+	r.cloud = cloud
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(cloud.CA())
+	r.aim(cloud.Addr(), cloud.Addr(), roots)
+	r.target.IDScope = cloud.IDScope()
+	return nil
+}
+
+func (r *run) aimAtTarget() error {
+	t := r.Scenario.Target
+	var roots *x509.CertPool
+	if len(t.RootCAs) > 0 {
+		roots = x509.NewCertPool()
+		if !roots.AppendCertsFromPEM(t.RootCAs) {
+			return errors.New("the CA file holds no certificate in PEM")
+		}
+	}
+	if r.env.Network == NetworkMemory {
+		return errors.New("a target is on a network; --network memory is for the cloud that dpsfleet brings along")
+	}
+	gateway := t.Gateway
+	if host, _, _ := net.SplitHostPort(t.DPS); gateway == "" && loopback(host) {
+		gateway = t.DPS
+	}
+	r.aim(t.DPS, gateway, roots)
+	r.target.IDScope = t.IDScope
+	if t.ServerName != "" {
+		r.target.ServerName = t.ServerName
+	}
+	if r.target.TLS != nil {
+		r.target.TLS.InsecureSkipVerify = t.Insecure
+	}
+	return nil
+}
+
+// aim fills in what devices need of either.
+func (r *run) aim(endpoint, gateway string, roots *x509.CertPool) {
+	hubs := r.Hubs()
+	host, _, _ := net.SplitHostPort(endpoint)
+	r.target = device.Target{
+		Endpoint:   endpoint,
+		ServerName: host,
+		Gateway:    gateway,
+		Version:    r.env.Version,
+		Heard:      r.env.Watch.Heard,
+		Declared: func(hub string) bool {
+			return slices.ContainsFunc(hubs, func(h string) bool { return strings.EqualFold(h, hub) })
+		},
+		Limits: device.Limits{
+			Boot:     durationOf(r.Limits.Boot),
+			Dial:     durationOf(r.Limits.Dial),
+			TLS:      durationOf(r.Limits.TLS),
+			Answer:   durationOf(r.Limits.Answer),
+			Attempts: r.Limits.Attempts,
+		},
+	}
+	if r.env.Network == NetworkMemory {
+		r.target.Dial = r.memory.Dial
+	}
+	if r.env.Network == NetworkTLS {
+		r.target.TLS = r.tls(roots)
+	}
+}
+
+func (r *run) tls(roots *x509.CertPool) *tls.Config {
+	config := device.TLS(roots)
+	if r.TLS.Min == "1.3" {
+		config.MinVersion = tls.VersionTLS13
+	}
+	if r.TLS.Max == "1.2" {
+		config.MaxVersion = tls.VersionTLS12
+	}
+	config.ServerName = r.target.ServerName
+	return config
+}
