@@ -35,6 +35,16 @@ func (s Scenario) guard(env Env) (atMost float64, err error) {
 	return atMost, nil
 }
 
+// Loads says which hosts beyond this machine a run will load, and what it takes of
+// a real DPS; empty if there are none.
+func (s Scenario) Loads() string {
+	hosts := s.remotes()
+	if len(hosts) == 0 {
+		return ""
+	}
+	return strings.Join(hosts, " and ") + ": " + s.cost()
+}
+
 // cost says what a run takes of a real DPS.
 func (s Scenario) cost() string {
 	n := s.devices()

@@ -102,7 +102,7 @@ func (f *targetFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.webhook, "webhook", "", "your own allocation function's `URL`, called by the embedded DPS instead of the policy")
 	flags.StringVar(&f.functionKeyFile, "function-key-file", "", "`FILE` with that function's key (- is standard input)")
 	flags.StringVar(&f.endpoint, "endpoint", "", "`HOST:PORT` of a DPS instead of the embedded one")
-	flags.StringVar(&f.idScope, "id-scope", "", "the id scope of that DPS, as 0ne00002193")
+	flags.StringVar(&f.idScope, "id-scope", "", "the id `SCOPE` of that DPS, as 0ne00002193")
 	flags.StringVar(&f.groupKeyFile, "group-key-file", "", "`FILE` with the enrollment group's key (- is standard input); otherwise DPS_GROUP_KEY")
 	flags.StringVar(&f.deviceKeyFile, "device-key-file", "", "`FILE` with a device's own key, used as it is")
 	flags.StringVar(&f.ca, "ca", "", "PEM `FILE` with the root certificate of that DPS and its hubs")

@@ -82,6 +82,9 @@ func (p *program) run(cmd *cobra.Command, name string, target *targetFlags, flag
 			env.LogPath = s.Name + "-" + time.Now().UTC().Format("20060102T150405Z") + ".ndjson"
 		}
 	}
+	if loads := s.Loads(); loads != "" && target.targetIsMine != "" {
+		fmt.Fprintf(p.stderr, "loading %s\n", loads)
+	}
 	p.collectLess(s.Outlook().Plan.Devices)
 	progress := p.progress(flags.quiet)
 	env.Progress = progress.show

@@ -33,6 +33,9 @@ type Cloud struct {
 	registrations store.Table[registration]            // by registration id, folded
 	hubs          map[string]*hub.Hub                  // by host name, folded; never changes
 
+	face     net.Listener // of HTTP; nil without one
+	faceHTTP *http.Server
+
 	webhook   allocation.Client
 	transport *http.Transport
 	policies  []*http.Server
@@ -74,6 +77,9 @@ func (c *Cloud) start() error {
 		return fmt.Errorf("listening for devices on %s: %w", c.cfg.Address, err)
 	}
 	c.listener = listener
+	if err := c.serveFace(); err != nil {
+		return errors.Join(err, listener.Close())
+	}
 	c.running.Go(c.accept)
 	c.running.Go(func() {
 		<-c.ctx.Done()
@@ -103,6 +109,9 @@ func (c *Cloud) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	var failed []error
+	if c.faceHTTP != nil {
+		failed = append(failed, c.faceHTTP.Close())
+	}
 	for _, server := range c.policies {
 		// Not Close, which leaves handlers behind that still write to the log.
 		if err := server.Shutdown(ctx); err != nil {
@@ -116,6 +125,14 @@ func (c *Cloud) Close() error {
 
 // Addr is the address that DPS and the hubs listen on, with its port.
 func (c *Cloud) Addr() string { return c.listener.Addr().String() }
+
+// HTTPSAddr is the address of the HTTP face, with its port; empty without one.
+func (c *Cloud) HTTPSAddr() string {
+	if c.face == nil {
+		return ""
+	}
+	return c.face.Addr().String()
+}
 
 // IDScope is what devices name in their user name.
 func (c *Cloud) IDScope() string { return c.cfg.IDScope }

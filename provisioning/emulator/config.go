@@ -34,6 +34,11 @@ type Config struct {
 	TLS bool
 	// Address to listen on; 127.0.0.1:0 if empty.
 	Address string
+	// HTTPS is the address of the HTTP face, which serves everything that speaks
+	// HTTP: MQTT over WebSocket, the device API, the service APIs of DPS and of
+	// the hubs, and what the emulator saw. Empty serves none. Without TLS it is
+	// HTTP in the clear.
+	HTTPS string
 	// Listen and Dial are the network; the operating system's if nil. A
 	// memnet.Network has both. Dial is for calls of the webhook.
 	Listen func(network, address string) (net.Listener, error)

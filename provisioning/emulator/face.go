@@ -1,0 +1,64 @@
+package emulator
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+)
+
+// serveFace starts the HTTP face, if there is to be one.
+func (c *Cloud) serveFace() error {
+	if c.cfg.HTTPS == "" {
+		return nil
+	}
+	listener, err := c.cfg.Listen("tcp", c.cfg.HTTPS)
+	if err != nil {
+		return fmt.Errorf("listening for HTTP on %s: %w", c.cfg.HTTPS, err)
+	}
+	c.face = listener
+	if c.certificates != nil {
+		// No HTTP/2: a WebSocket is an upgrade of HTTP/1.1.
+		config := c.certificates.config()
+		config.NextProtos = []string{"http/1.1"}
+		listener = tls.NewListener(listener, config)
+	}
+	c.faceHTTP = &http.Server{
+		Handler:           c.parts(),
+		ReadHeaderTimeout: connectTimeout,
+		ErrorLog:          slog.NewLogLogger(c.cfg.Log.Handler(), slog.LevelDebug),
+		TLSNextProto:      map[string]func(*http.Server, *tls.Conn, http.Handler){},
+	}
+	c.running.Go(func() {
+		if err := c.faceHTTP.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			c.cfg.Log.Error("the HTTP face ended", "error", err)
+		}
+	})
+	return nil
+}
+
+// parts tells the parts of the HTTP face apart by the first segment of the path,
+// whatever its case: Node's service SDK writes enrollmentgroups in one call.
+func (c *Cloud) parts() http.Handler {
+	service, hubs, observed := c.serviceAPI(), c.hubAPI(), c.observed()
+	devices, webSocket := c.deviceAPI(), c.webSocket()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
+			webSocket.ServeHTTP(w, r)
+			return
+		}
+		first, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+		switch strings.ToLower(first) {
+		case "enrollments", "enrollmentgroups", "registrations":
+			service.ServeHTTP(w, r)
+		case "devices", "twins":
+			hubs.ServeHTTP(w, r)
+		case "emulator":
+			observed.ServeHTTP(w, r)
+		default:
+			devices.ServeHTTP(w, r)
+		}
+	})
+}

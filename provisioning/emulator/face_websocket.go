@@ -1,0 +1,6 @@
+package emulator
+
+import "net/http"
+
+// webSocket takes MQTT over WebSocket.
+func (c *Cloud) webSocket() http.Handler { return http.NotFoundHandler() }
