@@ -118,6 +118,16 @@ func TestKilledRunSaysWhatItCannotKnow(t *testing.T) {
 	}
 }
 
+func TestRunAloneSaysWhatIsLeft(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "run.ndjson")
+	runLogged(t, path, 4)
+	os.Remove(path)
+	_, err := metrics.ReportLog(path)
+	if err == nil || !strings.Contains(err.Error(), "run.run.json is left, which says FAIL") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestLogAloneKeepsWhatItsLinesSay(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "run.ndjson")
 	live := runLogged(t, path, 4)

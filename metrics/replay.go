@@ -27,6 +27,9 @@ func ReportLog(path string) (Report, error) {
 	c.rec = nil // the log holds none of the cloud's verdicts; X.run.json holds the result
 	c.trusting = missing
 	last, notes, err := c.replay(path)
+	if errors.Is(err, fs.ErrNotExist) && !missing {
+		return Report{}, fmt.Errorf("%w; of the run only %s is left, which says %s; its boots are not known", err, runPath(path), info.summary())
+	}
 	if err != nil {
 		return Report{}, err
 	}
@@ -46,14 +49,26 @@ func ReportLog(path string) (Report, error) {
 	return r, nil
 }
 
+// summary is the verdict of a run as a sentence has it.
+func (info RunInfo) summary() string {
+	if info.Ended == nil {
+		return "that it did not end"
+	}
+	return fmt.Sprintf("%s on %s", info.Verdict, info.Ended.UTC().Format(time.RFC3339))
+}
+
 // replay folds the log again. It returns the end of the last boot and sentences
 // on lines that it could not read.
 func (c *Collector) replay(path string) (last time.Time, notes []string, err error) {
 	boots, bad := 0, 0
+	var first error
 	for b, err := range ReadLog(path) {
 		if err != nil {
 			if bad++; bad <= maxBadLines {
 				notes = append(notes, err.Error())
+			}
+			if first == nil {
+				first = err
 			}
 			continue
 		}
@@ -70,7 +85,7 @@ func (c *Collector) replay(path string) (last time.Time, notes []string, err err
 		}
 	}
 	if boots == 0 && bad > 0 {
-		return last, nil, errors.New(notes[0])
+		return last, nil, first
 	}
 	if bad > maxBadLines {
 		notes = append(notes, fmt.Sprintf("%s: %d lines more are not boots", path, bad-maxBadLines))

@@ -16,8 +16,9 @@ import (
 const TutorialGroupKey = "oiK77Oy7rBw8YB6IS6ukRChAw+Yq6GC61RMrPLSTiOOtdI+XDu0LmLuNm11p+qv2I+adqGUdZHm46zXAQdZoOA=="
 
 // Config is the cloud of the scenario as the emulator takes it. The first group
-// by name that brings no key gets groupKey; where that is nil too, keys are made.
-func (s Scenario) Config(groupKey provisioning.Key) emulator.Config {
+// by name has the key that is given, or its own, or else the fallback; where all
+// are nil, as for the other groups, keys are made.
+func (s Scenario) Config(given, fallback provisioning.Key) emulator.Config {
 	config := emulator.Config{
 		IDScope:      s.Cloud.IDScope,
 		LinkedHubs:   s.Cloud.LinkedHubs,
@@ -28,9 +29,13 @@ func (s Scenario) Config(groupKey provisioning.Key) emulator.Config {
 	for _, name := range slices.Sorted(maps.Keys(s.Cloud.EnrollmentGroups)) {
 		e := s.enrollment(s.Cloud.EnrollmentGroups[name])
 		e.EnrollmentGroupID = name
-		if key := e.Attestation.SymmetricKey; key.Primary == nil && groupKey != nil {
-			key.Primary, groupKey = groupKey, nil
+		switch key := e.Attestation.SymmetricKey; {
+		case given != nil:
+			key.Primary = given
+		case key.Primary == nil:
+			key.Primary = fallback
 		}
+		given, fallback = nil, nil
 		config.Enrollments = append(config.Enrollments, e)
 	}
 	for _, id := range slices.Sorted(maps.Keys(s.Cloud.IndividualEnrollments)) {

@@ -71,11 +71,11 @@ func (r *run) peak() int {
 }
 
 func (r *run) startCloud(ctx context.Context) error {
-	groupKey := r.env.GroupKey
-	if groupKey == nil {
-		groupKey, _ = provisioning.ParseKey(TutorialGroupKey)
+	tutorial, err := provisioning.ParseKey(TutorialGroupKey)
+	if err != nil {
+		return err
 	}
-	config := r.Config(groupKey)
+	config := r.Config(r.env.GroupKey, tutorial)
 	config.TLS = r.env.Network == NetworkTLS
 	config.Record = r.rec.exchange
 	config.FunctionLog = r.env.FunctionLog

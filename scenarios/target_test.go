@@ -18,7 +18,7 @@ func targeting(t *testing.T, n int) scenarios.Scenario {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := s.Config(key)
+	config := s.Config(key, nil)
 	fast := emulator.Fast()
 	config.TLS, config.Answers = true, &fast
 	cloud, err := emulator.Start(t.Context(), config)

@@ -96,11 +96,11 @@ func (p *program) emulate(cmd *cobra.Command, name string, flags *emulateFlags) 
 	if err := s.Guard(flags.targetIsMine); err != nil {
 		return err
 	}
-	groupKey, whose, err := p.emulatedKey(cmd, flags)
+	given, fallback, err := p.emulatedKey(cmd, flags)
 	if err != nil {
 		return err
 	}
-	config := s.Config(groupKey)
+	config := s.Config(given, fallback)
 	config.Address = flags.mqtt
 	config.TLS = !flags.plain
 	config.FunctionLog = p.stdout
@@ -114,40 +114,52 @@ func (p *program) emulate(cmd *cobra.Command, name string, flags *emulateFlags) 
 		return listenError("--mqtt", err)
 	}
 	defer cloud.Close()
-	if err := p.announce(cloud, s, flags, whose); err != nil {
+	if err := p.announce(cloud, s, flags); err != nil {
 		return err
 	}
 	<-cmd.Context().Done()
 	return nil
 }
 
-// emulatedKey is the group's key and whose it is. The tutorial's is known to
-// everybody, so it is for loopback only.
-func (p *program) emulatedKey(cmd *cobra.Command, flags *emulateFlags) (provisioning.Key, string, error) {
+// emulatedKey is the group's key that is given, or the one for a scenario that has
+// none. The tutorial's is known to everybody, so it is for loopback only.
+func (p *program) emulatedKey(cmd *cobra.Command, flags *emulateFlags) (given, fallback provisioning.Key, err error) {
 	host, _, err := net.SplitHostPort(flags.mqtt)
 	if err != nil {
-		return nil, "", usage(cmd, "--mqtt %q is not HOST:PORT, as 127.0.0.1:8883 is", flags.mqtt)
+		return nil, nil, usage(cmd, "--mqtt %q is not HOST:PORT, as 127.0.0.1:8883 is", flags.mqtt)
 	}
-	key, err := p.groupKey(flags.groupKeyFile)
+	given, err = p.groupKey(flags.groupKeyFile)
 	if err != nil {
-		return nil, "", err
-	}
-	tutorial, err := provisioning.ParseKey(scenarios.TutorialGroupKey)
-	if err != nil {
-		return nil, "", err
+		return nil, nil, err
 	}
 	switch {
-	case key != nil && key.Base64() == tutorial.Base64() && !isLoopback(host):
-		return nil, "", errors.New("everybody knows the tutorial's group key; beyond this machine, use another")
-	case key != nil:
-		return key, "yours", nil
-	case isLoopback(host) && flags.groupKeyOut == "":
-		return tutorial, "the tutorial's", nil
-	case flags.groupKeyOut == "":
-		return nil, "", usage(cmd, "beyond this machine the tutorial's group key is not taken; name one with --group-key-file, or --group-key-out FILE to have one made")
+	case given != nil && isTutorials(given) && !isLoopback(host):
+		return nil, nil, errors.New("everybody knows the tutorial's group key; beyond this machine, use another")
+	case given != nil:
+		return given, nil, nil
+	case flags.groupKeyOut != "":
+		made := provisioning.NewKey()
+		return made, nil, writeNew(flags.groupKeyOut, []byte(made.Base64()+"\n"), 0o600)
+	case !isLoopback(host):
+		return nil, nil, usage(cmd, "beyond this machine the tutorial's group key is not taken; name one with --group-key-file, or --group-key-out FILE to have one made")
 	}
-	made := provisioning.NewKey()
-	return made, "in " + flags.groupKeyOut, writeNew(flags.groupKeyOut, []byte(made.Base64()+"\n"), 0o600)
+	fallback, err = provisioning.ParseKey(scenarios.TutorialGroupKey)
+	return nil, fallback, err
+}
+
+func isTutorials(key provisioning.Key) bool { return key.Base64() == scenarios.TutorialGroupKey }
+
+// keyOf says where a group's key is to be had.
+func keyOf(key provisioning.Key, flags *emulateFlags) string {
+	switch {
+	case flags.groupKeyOut != "":
+		return "in " + flags.groupKeyOut
+	case flags.groupKeyFile != "":
+		return "in " + flags.groupKeyFile
+	case isTutorials(key):
+		return "the tutorial's"
+	}
+	return "the environment's, the scenario's, or made"
 }
 
 // writeNew writes a file that must not be there yet.
@@ -162,7 +174,7 @@ func writeNew(path string, data []byte, mode os.FileMode) error {
 
 // announce says where the cloud is and how a client gets there, and "ready" once
 // a client could.
-func (p *program) announce(cloud *emulator.Cloud, s scenarios.Scenario, flags *emulateFlags, whose string) error {
+func (p *program) announce(cloud *emulator.Cloud, s scenarios.Scenario, flags *emulateFlags) error {
 	host, port, err := net.SplitHostPort(cloud.Addr())
 	if err != nil {
 		return err
@@ -172,13 +184,14 @@ func (p *program) announce(cloud *emulator.Cloud, s scenarios.Scenario, flags *e
 		fmt.Fprintf(p.stdout, "linked hub        %s\n", hub)
 	}
 	for _, e := range cloud.Enrollments() {
-		kind := "enrollment group "
 		if e.RegistrationID != "" {
-			kind = "enrollment       "
+			fmt.Fprintf(p.stdout, "enrollment        %s\n", printable(e.ID()))
+			continue
 		}
-		fmt.Fprintf(p.stdout, "%s %s\n", kind, printable(e.ID()))
+		key, _ := cloud.Key(e.ID())
+		fmt.Fprintf(p.stdout, "enrollment group  %s; its key is %s\n", printable(e.ID()), keyOf(key, flags))
 	}
-	fmt.Fprintf(p.stdout, "group key         %s; `dpsfleet key --registration-id ID` derives a device's\n", whose)
+	fmt.Fprintln(p.stdout, "device key        `dpsfleet key --registration-id ID` derives one from its group's")
 	if !flags.plain {
 		if err := os.WriteFile(flags.caOut, cloud.CA(), 0o644); err != nil {
 			return fmt.Errorf("--ca-out: %w", err)

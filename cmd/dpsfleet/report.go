@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/spf13/cobra"
 
@@ -47,6 +49,9 @@ func (p *program) explainCommand() *cobra.Command {
 func (p *program) explain(log, id string) error {
 	found := false
 	for boot, err := range metrics.ReadLog(log) {
+		if errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
 		if err != nil {
 			fmt.Fprintf(p.stderr, "dpsfleet: %s\n", printable(err.Error()))
 			continue

@@ -265,7 +265,7 @@ func TestClosedPipeIsAnError(t *testing.T) {
 }
 
 func ExampleTerminal() {
-	c, err := metrics.NewCollector(metrics.RunInfo{Seed: 7, Started: start, Fleets: []metrics.Fleet{{Name: "toasters"}}}, nil)
+	c, err := metrics.NewCollector(metrics.RunInfo{Scenario: "contoso", Seed: 7, Started: start, Fleets: []metrics.Fleet{{Name: "toasters"}}}, nil)
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -37,7 +37,7 @@ func (p *page) verdict(r metrics.Report) {
 	}
 	p.printf("%s  %s due, %s accounted for, %s dropped   %v",
 		p.paint(style, r.Verdict()), thousands(r.Due), thousands(r.Accounted), thousands(r.Dropped), r.Took)
-	if !r.Run.Started.IsZero() { // a log without its X.run.json knows no seed
+	if r.Run.Scenario != "" { // a log without its X.run.json knows no seed
 		p.printf("   seed %d", r.Run.Seed)
 	}
 	if r.Run.Unverified {
