@@ -67,7 +67,11 @@ func (c *checker) enrollment(at string, e Enrollment) {
 	}
 	if e.Policy != "" {
 		policy, err := loadPolicy(e.Policy, c.beside)
-		if err != nil {
+		var inside Mistakes // in the policy's own file
+		switch {
+		case errors.As(err, &inside):
+			c.mistakes = append(c.mistakes, inside...)
+		case err != nil:
 			c.add(at+"/policy", "%s", err)
 		}
 		c.s.policies[e.Policy] = policy

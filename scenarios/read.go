@@ -138,7 +138,24 @@ func ReadPolicy(file string, data []byte) (allocation.Policy, error) {
 	}
 	policy, err := allocation.ParsePolicy(doc.json)
 	if err != nil {
-		return allocation.Policy{}, fmt.Errorf("%s: %w", file, err)
+		return allocation.Policy{}, doc.policyMistakes(err)
 	}
 	return policy, nil
+}
+
+// policyMistakes says where in the file the mistakes of a policy are.
+func (d *document) policyMistakes(err error) error {
+	all := []error{err}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		all = joined.Unwrap()
+	}
+	var mistakes Mistakes
+	for _, one := range all {
+		var m *allocation.Mistake
+		if !errors.As(one, &m) {
+			return fmt.Errorf("%s: %w", d.file, err)
+		}
+		mistakes = append(mistakes, d.mistake(d.pointer(m.Path), m.Text))
+	}
+	return mistakes.sorted()
 }

@@ -114,6 +114,27 @@ func TestPolicyBesideTheScenario(t *testing.T) {
 	}
 }
 
+func TestMistakesOfAPolicyHaveTheirPlace(t *testing.T) {
+	_, err := scenarios.ReadPolicy("mine.yaml", []byte(`name: mine
+rules:
+  - when: {registrationId: {contains: breakroom}}
+    hub: {contains: h2, pick: middle}
+  - hubb: {contains: h2}
+otherwise: 3
+`))
+	var mistakes scenarios.Mistakes
+	if !errors.As(err, &mistakes) {
+		t.Fatalf("got %v", err)
+	}
+	lines := map[int]bool{}
+	for _, m := range mistakes {
+		lines[m.Line] = true
+	}
+	if !lines[4] || !lines[5] || !lines[6] {
+		t.Errorf("want something about lines 4, 5 and 6:\n%v", err)
+	}
+}
+
 func TestPathsDoNotLeaveTheScenario(t *testing.T) {
 	text := strings.ReplaceAll(withPolicy, "./mine.yaml", "../../etc/passwd")
 	_, err := scenarios.Read("s.yaml", []byte(text), os.DirFS(t.TempDir()))

@@ -29,7 +29,7 @@ nothing.`,
 				return err
 			}
 			if scale <= 0 || scale > 1e6 {
-				return usage(cmd, "--scale %v is not a number above 0", scale)
+				return usage(cmd, "--scale %v is not a number above 0 and up to 1,000,000", scale)
 			}
 			if scale != 1 {
 				s = s.Scaled(scale)

@@ -71,7 +71,7 @@ func (p *program) run(cmd *cobra.Command, name string, target *targetFlags, flag
 		s.Seed = flags.seed
 	}
 	if flags.scale <= 0 || flags.scale > 1e6 {
-		return usage(cmd, "--scale %v is not a number above 0", flags.scale)
+		return usage(cmd, "--scale %v is not a number above 0 and up to 1,000,000", flags.scale)
 	}
 	if flags.scale != 1 {
 		s = s.Scaled(flags.scale)
