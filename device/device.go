@@ -29,7 +29,11 @@ type Device struct {
 	Payload json.RawMessage
 
 	// Key is the device's own, derived from its group's or given.
-	Key   provisioning.Key
+	Key provisioning.Key
+	// Certificate is what the device brings to the TLS handshake, instead of a
+	// token, which Key signs. Nil is none.
+	Certificate *tls.Certificate
+
 	Until Until // empty is UntilTwin
 	// Stay is how long the device stays online; 0 is until ctx ends. Only
 	// UntilOnline stays at all.
@@ -51,6 +55,8 @@ type Target struct {
 	// TLS is what every connection uses, with the server's name filled in;
 	// nil is MQTT in the clear.
 	TLS *tls.Config
+	// WebSocket carries MQTT in a WebSocket, for networks that block port 8883.
+	WebSocket bool
 	// ServerName is the name in DPS's certificate, where Endpoint is another.
 	ServerName string
 	// Declared says which hubs may be dialled. The name of any other may
@@ -58,7 +64,7 @@ type Target struct {
 	Declared func(hub string) bool
 	// Gateway is the HOST:PORT that all hub connections go to, as Azure's
 	// GatewayHostName does; user name, token and TLS name stay the hub's.
-	// Empty dials the hub itself, on port 8883.
+	// Empty dials the hub itself, on port 8883, or 443 for a WebSocket.
 	Gateway string
 	// Version is dpsfleet's own, for the ClientVersion that DPS's operator sees.
 	Version string

@@ -41,6 +41,9 @@ func (l *life) provision(ctx context.Context) (Assignment, *Failure) {
 			return d.judge(verdict)
 		}
 		failure, again := classify(err)
+		if l.Certificate != nil && (failure.Cause == CauseUnauthorized || failure.Cause == CauseConnackRefused) {
+			failure.Cause = CauseCertificate
+		}
 		if !answered(err) {
 			d.drop()
 		}

@@ -135,9 +135,11 @@ type Cause string
 const (
 	CauseDialRefused    Cause = "dial-refused"
 	CauseUntrusted      Cause = "certificate-not-trusted"
+	CauseNoWebSocket    Cause = "no-websocket"
 	CauseIDScope        Cause = "connack-3"
 	CauseConnackRefused Cause = "connack-5"
 	CauseUnauthorized   Cause = "unauthorized"
+	CauseCertificate    Cause = "certificate-refused"
 )
 
 func (f *Failure) Error() string { return f.Err.Error() }

@@ -14,6 +14,7 @@ import (
 
 	"dpsfleet/provisioning"
 	"dpsfleet/provisioning/mqtt"
+	"dpsfleet/provisioning/wsnet"
 )
 
 // retry says whether, and when, what failed may be tried again.
@@ -66,6 +67,7 @@ func classify(err error) (*Failure, retry) {
 	var answered *provisioning.Error
 	var parsing parsingError
 	var hub hubError
+	var upgrade *wsnet.RefusedError
 	switch {
 	case errors.As(err, &refused):
 		return connackFailure(refused, err)
@@ -77,6 +79,8 @@ func classify(err error) (*Failure, retry) {
 		return &Failure{Outcome: OutcomeFailed, Result: provisioning.ResultParsing, Err: err}, retry{}
 	case untrusted(err):
 		return &Failure{Outcome: OutcomeUnreachable, Result: provisioning.ResultTransport, Cause: CauseUntrusted, Err: err}, retry{}
+	case errors.As(err, &upgrade) && upgrade.Status < 500:
+		return &Failure{Outcome: OutcomeUnreachable, Result: provisioning.ResultTransport, Cause: CauseNoWebSocket, Err: err}, retry{allowed: true, refused: true}
 	case nobodyThere(err):
 		return &Failure{Outcome: OutcomeUnreachable, Result: provisioning.ResultTransport, Cause: CauseDialRefused, Err: err}, retry{allowed: true, refused: true}
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):

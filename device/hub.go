@@ -12,17 +12,14 @@ import (
 	"dpsfleet/provisioning/mqtt"
 )
 
-const (
-	hubPort      = "8883"
-	hubKeepAlive = 240 * time.Second // the C SDK's
-)
+const hubKeepAlive = 240 * time.Second // the C SDK's
 
 // hub is a device's dealings with the hub that it was assigned to.
 type hub struct {
 	*life
 	user    provisioning.HubUser
 	conn    *mqtt.Conn
-	renewAt time.Time
+	renewAt time.Time // of the token; zero with a certificate
 	reached bool      // until was reached once; what follows is not the boot's
 	leave   time.Time // when the device leaves of its own accord; zero is never
 }
@@ -94,13 +91,15 @@ func (h *hub) join(ctx context.Context) error {
 	h.enter(Joining, nil)
 	address := h.target.Gateway
 	if address == "" {
-		address = net.JoinHostPort(h.user.Host, hubPort)
+		address = net.JoinHostPort(h.user.Host, h.target.hubPort())
 	}
 	nc, err := h.dial(ctx, address, h.user.Host)
 	if err != nil {
 		return err
 	}
-	h.renewAt = time.Now().Add(h.limits.Token * 9 / 10)
+	if h.Certificate == nil {
+		h.renewAt = time.Now().Add(h.limits.Token * 9 / 10)
+	}
 	h.conn, err = h.connect(ctx, nc, mqtt.Connect{
 		ClientID:  h.user.DeviceID,
 		Username:  h.user.String(),
@@ -139,7 +138,7 @@ func (h *hub) stay(ctx context.Context) (renew bool, err error) {
 		if !h.leave.IsZero() && !now.Before(h.leave) {
 			return false, nil
 		}
-		if !now.Before(h.renewAt) {
+		if !h.renewAt.IsZero() && !now.Before(h.renewAt) {
 			return true, nil
 		}
 		if !next.IsZero() && !now.Before(next) {

@@ -113,19 +113,25 @@ func (l *life) requestID() string {
 	return fmt.Sprint(l.requests)
 }
 
-// dial opens a connection and, where the target has TLS, secures it.
+// dial opens a connection and, where the target has them, makes it a secure one
+// and a WebSocket, which counts as a part of securing it.
 func (l *life) dial(ctx context.Context, address, serverName string) (net.Conn, error) {
 	nc, err := l.dialTCP(ctx, address)
 	if err != nil {
 		return nil, err
 	}
-	if l.target.TLS == nil {
-		return nc, nil
+	if l.target.TLS != nil {
+		if l.stage == Dialing {
+			l.enter(Securing, nil)
+		}
+		if nc, err = l.secure(ctx, nc, serverName); err != nil {
+			return nil, err
+		}
 	}
-	if l.stage == Dialing {
-		l.enter(Securing, nil)
+	if l.target.WebSocket {
+		return l.upgrade(ctx, nc, address, serverName)
 	}
-	return l.secure(ctx, nc, serverName)
+	return nc, nil
 }
 
 func (l *life) dialTCP(ctx context.Context, address string) (net.Conn, error) {
@@ -146,9 +152,12 @@ func (l *life) secure(ctx context.Context, nc net.Conn, serverName string) (net.
 	ctx, cancel := context.WithTimeout(ctx, l.limits.TLS)
 	defer cancel()
 	config := l.target.TLS
-	if config.ServerName != serverName {
+	if config.ServerName != serverName || l.Certificate != nil {
 		config = config.Clone()
 		config.ServerName = serverName
+	}
+	if l.Certificate != nil {
+		config.Certificates = []tls.Certificate{*l.Certificate}
 	}
 	secured := tls.Client(nc, config)
 	if err := secured.HandshakeContext(ctx); err != nil {
@@ -171,7 +180,11 @@ func (l *life) connect(ctx context.Context, nc net.Conn, hello mqtt.Connect) (*m
 // deadline is when the answer to what is asked now is overdue.
 func (l *life) deadline() time.Time { return time.Now().Add(l.limits.Answer) }
 
-// password is a token for resource.
+// password is a token for resource. A device with a certificate sends none, and no
+// password flag, as the SDKs do.
 func (l *life) password(resource, keyName string) []byte {
+	if l.Certificate != nil {
+		return nil
+	}
 	return []byte(provisioning.SignToken(l.Key, resource, time.Now().Add(l.limits.Token), keyName))
 }

@@ -63,6 +63,8 @@ func (t *Timestamp) UnmarshalJSON(text []byte) error {
 // Registration is the body of a device's registration.
 type Registration struct {
 	RegistrationID string `json:"registrationId,omitempty"`
+	// TPM are the keys of a TPM, as a device sends them over HTTPS.
+	TPM json.RawMessage `json:"tpm,omitempty"`
 	// Payload is the device's own JSON, handed to the webhook as it came.
 	Payload json.RawMessage `json:"payload,omitempty"`
 }
@@ -71,6 +73,7 @@ type Registration struct {
 func (r Registration) JSON() []byte {
 	var o Object
 	o.TextIf("registrationId", r.RegistrationID)
+	o.Raw("tpm", r.TPM)
 	o.Raw("payload", r.Payload)
 	return o.Bytes()
 }
@@ -85,6 +88,9 @@ func ParseRegistration(body []byte) (Registration, error) {
 	}
 	if err := json.Unmarshal(body, &r); err != nil {
 		return Registration{}, fmt.Errorf("the body of the registration: %w", err)
+	}
+	if string(r.TPM) == "null" {
+		r.TPM = nil
 	}
 	if string(r.Payload) == "null" {
 		r.Payload = nil

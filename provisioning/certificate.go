@@ -16,10 +16,11 @@ import (
 )
 
 // Authority is a certificate authority of our own. Its private key stays in
-// memory.
+// memory, unless KeyPEM is asked for it.
 type Authority struct {
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
+	cert  *x509.Certificate
+	key   *ecdsa.PrivateKey
+	above [][]byte // what its certificates' chains have beside them, in DER
 }
 
 // clockSkew is how far a client's clock may be behind ours.
@@ -33,19 +34,45 @@ func NewAuthority(name string, now time.Time) (*Authority, error) {
 		NotAfter:              now.AddDate(1, 0, 0),
 		IsCA:                  true,
 		BasicConstraintsValid: true,
+		MaxPathLen:            1, // for intermediates
+		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
+	}
+	return newAuthority(template, nil)
+}
+
+// Intermediate makes an authority that a has signed, for as long as a is valid.
+// The chains of its certificates hold its own.
+func (a *Authority) Intermediate(name string) (*Authority, error) {
+	template := &x509.Certificate{
+		Subject:               pkix.Name{CommonName: name},
+		NotBefore:             a.cert.NotBefore,
+		NotAfter:              a.cert.NotAfter,
+		IsCA:                  true,
+		BasicConstraintsValid: true,
 		MaxPathLenZero:        true,
 		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
 	}
-	der, key, err := sign(template, nil)
+	made, err := newAuthority(template, a)
+	if err == nil {
+		made.above = append([][]byte{made.cert.Raw}, a.above...)
+	}
+	return made, err
+}
+
+func newAuthority(template *x509.Certificate, by *Authority) (*Authority, error) {
+	der, key, err := sign(template, by)
 	if err != nil {
-		return nil, fmt.Errorf("making the certificate authority %s: %w", name, err)
+		return nil, fmt.Errorf("making the certificate authority %s: %w", template.Subject.CommonName, err)
 	}
 	cert, err := x509.ParseCertificate(der)
 	if err != nil {
-		return nil, fmt.Errorf("making the certificate authority %s: %w", name, err)
+		return nil, fmt.Errorf("making the certificate authority %s: %w", template.Subject.CommonName, err)
 	}
 	return &Authority{cert: cert, key: key}, nil
 }
+
+// Certificate is the authority's own.
+func (a *Authority) Certificate() Certificate { return Certificate{a.cert} }
 
 // PEM is the authority's certificate, for clients that are to trust it.
 func (a *Authority) PEM() []byte {
@@ -77,7 +104,37 @@ func (a *Authority) Issue(names ...string) (tls.Certificate, error) {
 	if err != nil {
 		return tls.Certificate{}, fmt.Errorf("making the certificate of %s: %w", names[0], err)
 	}
+	return tls.Certificate{Certificate: append([][]byte{der}, a.above...), PrivateKey: key}, nil
+}
+
+// IssueClient makes a device's certificate. Its common name is the registration
+// id, as DPS wants it (X.509 attestation).
+func (a *Authority) IssueClient(registrationID string) (tls.Certificate, error) {
+	der, key, err := sign(clientTemplate(registrationID, a.cert.NotBefore, a.cert.NotAfter), a)
+	if err != nil {
+		return tls.Certificate{}, fmt.Errorf("making the certificate of %s: %w", registrationID, err)
+	}
+	return tls.Certificate{Certificate: append([][]byte{der}, a.above...), PrivateKey: key}, nil
+}
+
+// SelfSigned makes a device's certificate that no authority has signed, valid for
+// a year from now.
+func SelfSigned(registrationID string, now time.Time) (tls.Certificate, error) {
+	der, key, err := sign(clientTemplate(registrationID, now.Add(-clockSkew), now.AddDate(1, 0, 0)), nil)
+	if err != nil {
+		return tls.Certificate{}, fmt.Errorf("making the certificate of %s: %w", registrationID, err)
+	}
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, nil
+}
+
+func clientTemplate(registrationID string, from, to time.Time) *x509.Certificate {
+	return &x509.Certificate{
+		Subject:     pkix.Name{CommonName: registrationID},
+		NotBefore:   from,
+		NotAfter:    to,
+		KeyUsage:    x509.KeyUsageDigitalSignature,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	}
 }
 
 // sign makes a key and a certificate for it; without an authority it signs

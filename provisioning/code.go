@@ -22,7 +22,13 @@ const (
 	UnauthorizedAccess                 Code = 401002
 	EnrollmentNotFound                 Code = 404201
 	DeviceRegistrationNotFound         Code = 404202
-	AsyncOperationNotFound             Code = 404203 // the number is inferred from the order of the names
+	AsyncOperationNotFound             Code = 404203 // this number and the next three are inferred from the order of the names
+	EnrollmentGroupNotFound            Code = 404204
+	EnrollmentConflict                 Code = 409201
+	EnrollmentGroupConflict            Code = 409202
+	PreconditionFailed                 Code = 412001 // seen of hubs
+	ProvisioningSettingsNotFound       Code = 404208 // inferred as well
+	MessageTooLarge                    Code = 413001 // a hub's
 	Throttled                          Code = 429001
 	ServerError                        Code = 500001
 )
@@ -39,6 +45,12 @@ func codeNames() map[Code]string {
 		EnrollmentNotFound:                 "EnrollmentNotFound",
 		DeviceRegistrationNotFound:         "DeviceRegistrationNotFound",
 		AsyncOperationNotFound:             "AsyncOperationNotFound",
+		EnrollmentGroupNotFound:            "EnrollmentGroupNotFound",
+		EnrollmentConflict:                 "EnrollmentConflict",
+		EnrollmentGroupConflict:            "EnrollmentGroupConflict",
+		PreconditionFailed:                 "PreconditionFailed",
+		ProvisioningSettingsNotFound:       "ProvisioningSettingsNotFound",
+		MessageTooLarge:                    "MessageTooLarge",
 		Throttled:                          "Throttled",
 		ServerError:                        "ServerError",
 	}

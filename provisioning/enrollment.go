@@ -54,6 +54,7 @@ func (e Enrollment) Shown() Enrollment {
 type Attestation struct {
 	Type         AttestationType `json:"type"`
 	SymmetricKey *SymmetricKey   `json:"symmetricKey,omitempty"`
+	X509         *X509           `json:"x509,omitempty"`
 }
 
 // AttestationType names a kind of proof.
@@ -98,9 +99,10 @@ type AllocationPolicy string
 
 // The policies of a record; an empty one is hashed.
 const (
-	AllocateHashed AllocationPolicy = "hashed"
-	AllocateStatic AllocationPolicy = "static"
-	AllocateCustom AllocationPolicy = "custom"
+	AllocateHashed     AllocationPolicy = "hashed"
+	AllocateGeoLatency AllocationPolicy = "geoLatency"
+	AllocateStatic     AllocationPolicy = "static"
+	AllocateCustom     AllocationPolicy = "custom"
 )
 
 // CustomAllocationDefinition names the webhook of a record.

@@ -28,12 +28,17 @@ type Exchange struct {
 	Tags json.RawMessage
 
 	// Asked and Answered are the bodies of a webhook call, the answer's cut at
-	// the limit of what is read.
+	// the limit of what is read, or of a direct method call. A message and a
+	// patch are in Asked.
 	Asked, Answered []byte
 	// Attempt counts the webhook calls for one registration, from 1.
 	Attempt int
 	// Hub is what the webhook answered, or the hub that a device joined.
 	Hub string
+	// Method is the name of a direct method.
+	Method string
+	// Properties are a message's, encoded as in its topic.
+	Properties string
 }
 
 // ExchangeKind says what was served.
@@ -46,6 +51,16 @@ const (
 	ExchangeVerdict  ExchangeKind = "verdict"  // DPS has made up its mind on a device
 	ExchangeTold     ExchangeKind = "told"     // a poll that told the device so
 	ExchangePoll     ExchangeKind = "poll"     // a poll that did not
+	ExchangeLookUp   ExchangeKind = "lookup"   // a look-up of a registration, which only HTTPS has
 	ExchangeJoin     ExchangeKind = "join"     // a device's CONNECT at its hub
 	ExchangeTwin     ExchangeKind = "twin"     // a device's GET of its twin
+)
+
+// What a hub serves beside, as often as devices and back ends like. Config.Record
+// of the emulator is not told of these, what keeps the last exchanges is.
+const (
+	ExchangeTelemetry ExchangeKind = "telemetry" // a device's message, or its will
+	ExchangeReported  ExchangeKind = "reported"  // a device's patch of its reported properties
+	ExchangeMethod    ExchangeKind = "method"    // a direct method, called and answered
+	ExchangeMessage   ExchangeKind = "message"   // a message to a device, as it goes out
 )

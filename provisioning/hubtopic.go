@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Filters that a device may subscribe to at its hub (hub over MQTT); the fifth,
+// Filters that a device may subscribe to at its hub (hub over MQTT); the fourth,
 // for cloud-to-device messages, names the device.
 const (
 	TwinAnswerFilter = "$iothub/twin/res/#"

@@ -22,13 +22,15 @@ var rooms = map[string][]string{
 	"fleet":                       {"device"},
 	"metrics":                     {"device", "provisioning"},
 	"metrics/report":              {"metrics", "device", "provisioning"},
-	"device":                      {"provisioning", "provisioning/mqtt"},
-	"provisioning/emulator":       {"provisioning", "provisioning/mqtt", "provisioning/allocation", "provisioning/emulator/hub", "provisioning/emulator/store"},
+	"device":                      {"provisioning", "provisioning/mqtt", "provisioning/wsnet"},
+	"provisioning/emulator":       {"provisioning", "provisioning/mqtt", "provisioning/wsnet", "provisioning/allocation", "provisioning/emulator/hub", "provisioning/emulator/rest", "provisioning/emulator/store"},
 	"provisioning/emulator/hub":   {"provisioning", "provisioning/mqtt", "provisioning/emulator/store"},
+	"provisioning/emulator/rest":  {"provisioning"},
 	"provisioning/emulator/store": {},
 	"provisioning/allocation":     {"provisioning"},
 	"provisioning/mqtt":           {},
 	"provisioning/memnet":         {},
+	"provisioning/wsnet":          {},
 	"provisioning":                {},
 }
 
@@ -42,6 +44,7 @@ var strangers = map[string][]string{
 	"golang.org/x/sys":                         {"fleet"},
 	"github.com/HdrHistogram/hdrhistogram-go":  {"metrics"},
 	"github.com/klauspost/compress":            {"metrics"},
+	"go.etcd.io/bbolt":                         {"provisioning/emulator/store"},
 	"os/signal":                                {"cmd/dpsfleet"},
 }
 

@@ -33,7 +33,7 @@ type RuntimeContext struct {
 // X509Context is a device's certificate. Microsoft documents no shape for it;
 // this is the one that published functions read.
 type X509Context struct {
-	ClientCertificate []byte `json:"clientCertificate"` // DER; base64 on the wire
+	ClientCertificate []byte `json:"clientCertificate,omitempty"` // DER; base64 on the wire
 }
 
 // JSON is the body of the call. The record is shown as DPS shows it, without

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"slices"
 
 	"dpsfleet/provisioning"
 	"dpsfleet/provisioning/allocation"
@@ -54,19 +53,17 @@ func (c *Cloud) chosen(t task, disabled bool) allocation.Verdict {
 
 // request is what the webhook is asked.
 func (c *Cloud) request(t task) allocation.Request {
-	// Every log of the service has symmetricKey {} and no keys in it, though the
-	// documents speak of keys there.
 	shown := t.record.Shown()
 	request := allocation.Request{
 		DeviceRuntimeContext: allocation.RuntimeContext{
 			RegistrationID:        &t.who.registrationID,
 			CurrentIoTHubHostName: t.hub,
 			CurrentDeviceID:       t.deviceID,
-			SymmetricKey:          &struct{}{},
 			Payload:               t.payload,
 		},
 		LinkedHubs: c.candidates(t),
 	}
+	c.showProof(&request.DeviceRuntimeContext, t.who)
 	if t.who.group {
 		request.EnrollmentGroup = &shown
 		return request
@@ -84,17 +81,17 @@ func (c *Cloud) candidates(t task) []string {
 	return c.linkedHubs(t.record)
 }
 
-// choose is the static and the hashed policy. DPS hashes in a way of its own;
-// here the highest of the hubs' scores wins (rendezvous hashing), so a new hub
-// takes its share of the devices and no other moves.
+// choose is the static policy, the one of the lowest latency, and the hashed one,
+// which DPS hashes for in a way of its own.
 func (c *Cloud) choose(t task) string {
 	hubs := c.candidates(t)
 	if t.record.Allocation == provisioning.AllocateStatic && !t.stays() {
 		return cmp.Or(t.record.IoTHubHostName, hubs[0])
 	}
-	return slices.MaxFunc(hubs, func(a, b string) int {
-		return cmp.Compare(score(a, t.key()), score(b, t.key()))
-	})
+	if t.record.Allocation == provisioning.AllocateGeoLatency {
+		hubs = c.nearest(hubs, t)
+	}
+	return c.heaviest(hubs, t.key())
 }
 
 // score mixes what FNV leaves alike in texts that differ at one end only (the

@@ -60,6 +60,11 @@ func (c *Cloud) conclude(r registration, t task, v allocation.Verdict) (registra
 		r.Operation.Ready = time.Now() // nothing was allocated
 		return r, nil
 	}
+	target, linked := c.hubs[strings.ToLower(v.Hub)]
+	stale := linked && v.Code == 0 && c.cfg.hub(v.Hub).Unauthorized
+	if linked && v.Code == 0 {
+		r.Operation.Ready = latest(r.Operation.Ready, c.reached(r, t, target, stale))
+	}
 	// What a device reads must not be dated before it could read it.
 	decided := latest(time.Now(), r.Operation.Ready)
 	state := provisioning.RegistrationState{
@@ -69,12 +74,13 @@ func (c *Cloud) conclude(r registration, t task, v allocation.Verdict) (registra
 		ETag:           stateETag(c.draws(t.operationID, r.Count), decided),
 	}
 	twin, err := hub.NewTwin(initialTwin(t.record, v))
-	target, linked := c.hubs[strings.ToLower(v.Hub)]
 	switch {
 	case v.Code != 0:
 		return failed(r, state, v.Code, v.Message), nil
 	case !linked:
 		return failed(r, state, provisioning.CustomAllocationFailed, "The hub is not linked."), nil
+	case stale:
+		return failed(r, state, c.cfg.Undocumented.StaleHubCode, staleHub(guid(c.draws(t.operationID, r.Count)))), nil
 	case err != nil:
 		return failed(r, state, c.cfg.Undocumented.BadTwinCode, "IoT Hub did not take the initial twin."), nil
 	}
@@ -82,9 +88,12 @@ func (c *Cloud) conclude(r registration, t task, v allocation.Verdict) (registra
 	// its registration id this time.
 	r.DeviceID = cmp.Or(r.DeviceID, t.record.DeviceID, t.who.registrationID)
 	twin, state.Substatus = c.move(r, t, target, twin)
-	r.Hub = target.Name()
+	r.Hub, r.First = target.Name(), cmp.Or(r.First, target.Name())
 	state.Status, state.AssignedHub, state.DeviceID = provisioning.Assigned, r.Hub, r.DeviceID
 	state.Payload = v.Payload
+	if t.who.certificate != nil { // seen so, and empty
+		state.X509 = &struct{}{}
+	}
 	r.Operation.Verdict = state
 	return r, twin.Tags
 }
@@ -95,6 +104,29 @@ func failed(r registration, state provisioning.RegistrationState, code provision
 	state.Status, state.ErrorCode, state.ErrorMessage = provisioning.Failed, code, message
 	r.Operation.Verdict = state
 	return r
+}
+
+// staleHub is what the service says of a linked hub that refuses it
+// (azure-iot-sdk-c issues 1789 and 2362).
+func staleHub(trackingID string) string {
+	return `{"Message":"ErrorCode:IotHubUnauthorizedAccess;Unauthorized","ExceptionMessage":"Tracking ID:` + trackingID + `"}`
+}
+
+// reached is when DPS has done with a hub, or has given up on a stale one.
+func (c *Cloud) reached(r registration, t task, target *hub.Hub, stale bool) time.Time {
+	if stale {
+		return time.Now().Add(c.draw(c.cfg.Undocumented.StaleHubWait, t.key(), t.operationID))
+	}
+	return c.reserve(touched(r.Hub, target.Name())...)
+}
+
+// touched are the hubs whose registries change when a device that is at one gets
+// another, or is confirmed where it is.
+func touched(from, to string) []string {
+	if from == "" || strings.EqualFold(from, to) {
+		return []string{to}
+	}
+	return []string{from, to}
 }
 
 // initialTwin is the webhook's, or else the enrollment's (custom allocation).
@@ -111,18 +143,47 @@ func initialTwin(record provisioning.Enrollment, v allocation.Verdict) provision
 // (re-provisioning concepts): a new device gets the initial twin, one that stays
 // keeps its own, one that moves takes it along unless the enrollment resets it.
 func (c *Cloud) move(r registration, t task, target *hub.Hub, initial hub.Twin) (hub.Twin, string) {
-	device := hub.Device{ID: r.DeviceID, RegistrationID: r.ID, Keys: t.who.keys}
+	device := hub.Device{ID: r.DeviceID, RegistrationID: r.ID, Keys: t.who.keys, X509: t.who.x509}
 	switch {
 	case r.Hub == "":
 		return target.Put(device, initial), provisioning.InitialAssignment
 	case r.Hub == target.Name():
 		return target.Put(device, initial), c.cfg.Undocumented.RepeatedSubstatus
 	}
-	left, known := c.hubs[strings.ToLower(r.Hub)].Remove(r.DeviceID)
-	if known && t.record.Reprovision.MigrateDeviceData {
-		return target.Put(device, left), provisioning.DeviceDataMigrated
+	twin, substatus := initial, provisioning.DeviceDataReset
+	if left, known := c.take(r.Hub, r.DeviceID); known && t.record.Reprovision.MigrateDeviceData {
+		twin, substatus = left, provisioning.DeviceDataMigrated
 	}
-	return target.Put(device, initial), provisioning.DeviceDataReset
+	if again := c.cfg.Undocumented.ReturnedSubstatus; r.First == target.Name() && again != returnedAsPolicy {
+		substatus = again
+	}
+	return target.Put(device, twin), substatus
+}
+
+// returnedAsPolicy is the value of ReturnedSubstatus that makes nothing of a
+// return.
+const returnedAsPolicy = "policy"
+
+// take removes a device from the hub where it was, which need not be linked any
+// more.
+func (c *Cloud) take(hubName, deviceID string) (hub.Twin, bool) {
+	h, linked := c.hubs[strings.ToLower(hubName)]
+	if !linked {
+		return hub.Twin{}, false
+	}
+	return h.Remove(deviceID)
+}
+
+// DeleteRegistration forgets what DPS knows of a device and gives up what it
+// does for it, so that its next registration is its first; false if there is
+// nothing to forget. The device stays at its hub: there it is deleted on its own
+// ("How to deprovision devices").
+func (c *Cloud) DeleteRegistration(id string) bool {
+	r, known := c.registrations.Delete(provisioning.SameID(id))
+	if r.Operation.cancel != nil {
+		r.Operation.cancel()
+	}
+	return known
 }
 
 func latest(a, b time.Time) time.Time {

@@ -1,7 +1,9 @@
 package emulator
 
 import (
+	"crypto/x509"
 	"errors"
+	"log/slog"
 	"time"
 
 	"dpsfleet/provisioning"
@@ -13,14 +15,42 @@ type identity struct {
 	enrollmentID   string
 	group          bool
 	keys           provisioning.SymmetricKey // the device's, for its hub
+	// certificate is the one that the device was judged by, and x509 what its hub
+	// is to hold such against; nil with a token.
+	certificate *x509.Certificate
+	x509        *provisioning.X509
 	// doubt is why the credentials are not good; nil if they are.
 	doubt error
+}
+
+// groupID is the enrollment group's that let a device in.
+func (who identity) groupID() string {
+	if who.group {
+		return who.enrollmentID
+	}
+	return ""
 }
 
 var (
 	errNoKey    = errors.New("the token is not signed with a key of the enrollment")
 	errNoRecord = errors.New("no enrollment has the registration id, and no group's key made the key that signed the token")
 )
+
+// identify finds out who a device is, on either transport, by its token or by the
+// chain that it brought to the TLS handshake, and logs why its credentials are not
+// good.
+func (c *Cloud) identify(user provisioning.DPSUser, password []byte, chain ...*x509.Certificate) identity {
+	var who identity
+	if c.byCertificate(password, chain) {
+		who = c.attestX509(user, chain)
+	} else {
+		who = c.attest(user, password)
+	}
+	if who.doubt != nil {
+		c.complain(slog.LevelInfo, "bad credentials", user.RegistrationID, "reason", who.doubt.Error())
+	}
+	return who
+}
 
 // attest finds the enrollment of a device: the individual one by its
 // registration id, or else the group by trying whose key the device's was
@@ -30,7 +60,10 @@ func (c *Cloud) attest(user provisioning.DPSUser, password []byte) identity {
 	token, doubt := provisioning.ParseToken(string(password))
 	record, individual := c.individuals.Get(provisioning.SameID(user.RegistrationID))
 	if individual {
-		who.enrollmentID, who.keys = record.RegistrationID, *record.Attestation.SymmetricKey
+		who.enrollmentID = record.RegistrationID
+		if keys := record.Attestation.SymmetricKey; keys != nil {
+			who.keys = *keys
+		}
 		if doubt == nil && !signed(token, who.keys) {
 			doubt = errNoKey
 		}
@@ -41,13 +74,17 @@ func (c *Cloud) attest(user provisioning.DPSUser, password []byte) identity {
 	if doubt == nil {
 		doubt = checkToken(token, user)
 	}
-	// The registration will be answered with disabled, so nothing is given away
-	// but that.
-	if individual && c.cfg.Undocumented.DisabledBeforeKey && record.Provisioning == provisioning.ProvisioningDisabled {
+	if individual && c.shutsOut(record) {
 		doubt = nil
 	}
 	who.doubt = doubt
 	return who
+}
+
+// shutsOut reports whether a record says disabled to whoever names it. The
+// registration will be answered with disabled, so nothing is given away but that.
+func (c *Cloud) shutsOut(record provisioning.Enrollment) bool {
+	return c.cfg.Undocumented.DisabledBeforeKey && record.Provisioning == provisioning.ProvisioningDisabled
 }
 
 // attestGroup tries each group with the registration id as it was written: DPS
@@ -55,6 +92,9 @@ func (c *Cloud) attest(user provisioning.DPSUser, password []byte) identity {
 // another key (symmetric key attestation, "Group enrollments").
 func (c *Cloud) attestGroup(who *identity, token provisioning.Token) error {
 	for _, group := range c.sortedGroups() {
+		if group.Attestation.SymmetricKey == nil { // what an empty key derives, anybody can
+			continue
+		}
 		keys := provisioning.SymmetricKey{
 			Primary:   group.Attestation.SymmetricKey.Primary.Derive(who.registrationID),
 			Secondary: group.Attestation.SymmetricKey.Secondary.Derive(who.registrationID),

@@ -4,7 +4,6 @@ import (
 	"crypto/tls"
 	"strings"
 	"sync"
-	"time"
 
 	"dpsfleet/provisioning"
 )
@@ -17,17 +16,13 @@ type certificates struct {
 	hubs      map[string]func() (*tls.Certificate, error)
 }
 
-func newCertificates(hubs []string) (*certificates, error) {
-	authority, err := provisioning.NewAuthority("dpsfleet emulator", time.Now())
-	if err != nil {
-		return nil, err
-	}
+func newCertificates(authority *provisioning.Authority, hubs []string) *certificates {
 	c := &certificates{authority: authority, hubs: map[string]func() (*tls.Certificate, error){}}
-	c.dps = c.issue("global.azure-devices-provisioning.net", "*.azure-devices-provisioning.net", "localhost", "127.0.0.1", "::1")
+	c.dps = c.issue(dpsNames()...)
 	for _, hub := range hubs {
 		c.hubs[strings.ToLower(hub)] = c.issue(hub)
 	}
-	return c, nil
+	return c
 }
 
 // issue makes a certificate for names on first use and keeps it.
@@ -38,9 +33,11 @@ func (c *certificates) issue(names ...string) func() (*tls.Certificate, error) {
 	})
 }
 
-// config asks for TLS 1.2 or 1.3: DPS documents 1.2, new clients offer both.
+// config asks for TLS 1.2 or 1.3: DPS documents 1.2, new clients offer both. A
+// client's certificate is asked for and not required, so that devices with a token
+// pass; which one is good is the enrollments' to say, not the handshake's.
 func (c *certificates) config() *tls.Config {
-	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: c.get}
+	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: c.get, ClientAuth: tls.RequestClientCert}
 }
 
 // get chooses by the server name. A client that dials an IP address sends none

@@ -66,7 +66,8 @@ func (cfg Config) Check() error {
 			say("the linked hub %s is there twice", hub)
 		}
 	}
-	if len(cfg.Enrollments) == 0 {
+	wrong = append(wrong, cfg.hubMistakes()...)
+	if len(cfg.Enrollments) == 0 && cfg.HTTPS == "" { // the service API makes some
 		say("there is no enrollment: no device could register")
 	}
 	seen := map[[2]string]bool{}
@@ -76,6 +77,12 @@ func (cfg Config) Check() error {
 			say("the enrollment %q is there twice", e.ID())
 		}
 		seen[name] = true
+		if err := cfg.unmeasured(e.Enrollment); err != nil {
+			say("enrollment %q: %w", e.ID(), err)
+		}
+		if e.Attestation.Type == provisioning.AttestX509 && !cfg.TLS {
+			say("enrollment %q: it attests by certificate, and without TLS no device can bring one", e.ID())
+		}
 		for _, mistake := range e.mistakes(cfg.LinkedHubs) {
 			say("enrollment %q: %w", e.ID(), mistake)
 		}
@@ -91,9 +98,6 @@ func (e Enrollment) mistakes(linkedHubs []string) []error {
 	if e.RegistrationID != "" {
 		wrong = append(wrong, provisioning.CheckRegistrationID(e.RegistrationID))
 	}
-	if t := e.Attestation.Type; t != "" && t != provisioning.AttestSymmetricKey {
-		wrong = append(wrong, fmt.Errorf("its attestation is %q; only symmetricKey is built", t))
-	}
 	if s := e.Provisioning; s != "" && s != provisioning.ProvisioningEnabled && s != provisioning.ProvisioningDisabled {
 		wrong = append(wrong, fmt.Errorf("its provisioningStatus is %q, neither enabled nor disabled", s))
 	}
@@ -105,7 +109,7 @@ func (e Enrollment) mistakes(linkedHubs []string) []error {
 	if !slices.Contains([]FunctionKeyUse{"", FunctionKeyNone, FunctionKeyRequired, FunctionKeyMissing}, e.FunctionKey) {
 		wrong = append(wrong, fmt.Errorf("its function key is %q, neither none nor required nor missing", e.FunctionKey))
 	}
-	wrong = append(wrong, e.keyMistakes()...)
+	wrong = append(wrong, e.attestationMistakes()...)
 	wrong = append(wrong, e.allocationMistakes()...)
 	return slices.DeleteFunc(wrong, func(err error) bool { return err == nil })
 }
@@ -132,8 +136,8 @@ func (e Enrollment) allocationMistakes() []error {
 		return []error{errors.New("400004: a CustomAllocationDefinition is required when the allocation policy is set to custom: name a policy or a webhook")}
 	case custom && e.Allocation != "" && e.Allocation != provisioning.AllocateCustom:
 		return []error{fmt.Errorf("its allocation policy is %q, and it names a policy or a webhook", e.Allocation)}
-	case !slices.Contains([]provisioning.AllocationPolicy{"", provisioning.AllocateCustom, provisioning.AllocateStatic, provisioning.AllocateHashed}, e.Allocation):
-		return []error{fmt.Errorf("its allocation policy %q is neither custom nor static nor hashed", e.Allocation)}
+	case !slices.Contains([]provisioning.AllocationPolicy{"", provisioning.AllocateCustom, provisioning.AllocateStatic, provisioning.AllocateHashed, provisioning.AllocateGeoLatency}, e.Allocation):
+		return []error{fmt.Errorf("its allocation policy %q is neither custom nor static nor hashed nor geoLatency", e.Allocation)}
 	case e.CustomAllocation == nil:
 		return nil
 	}

@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"dpsfleet/provisioning/allocation"
 	"dpsfleet/provisioning/emulator/hub"
 	"dpsfleet/provisioning/emulator/store"
+	"dpsfleet/provisioning/wsnet"
 )
 
 // Cloud is a running cloud. Its methods may be called from any goroutine.
@@ -26,6 +28,7 @@ type Cloud struct {
 
 	listener     net.Listener
 	certificates *certificates // nil without TLS
+	issuers      issuers
 	tls          *tls.Config
 
 	individuals   store.Table[provisioning.Enrollment] // by registration id, folded
@@ -33,13 +36,26 @@ type Cloud struct {
 	registrations store.Table[registration]            // by registration id, folded
 	hubs          map[string]*hub.Hub                  // by host name, folded; never changes
 
+	owners map[string]provisioning.Key // by the name of their policy; never changes
+
+	state    *store.File              // nil if nothing is kept
+	declared store.Table[declaration] // by kind and id; empty if nothing is kept
+
+	admission *gate                // of registrations; nil without quotas
+	hubGates  map[string]*hubGates // by host name, folded; nil without quotas
+
 	face     net.Listener // of HTTP; nil without one
 	faceHTTP *http.Server
+	upgraded chan *wsnet.Conn // WebSockets on their way to a goroutine of their own
 
 	webhook   allocation.Client
 	transport *http.Transport
 	policies  []*http.Server
 	totals    counters
+
+	complaints complaints
+	observer   *observer
+	token      string // for what the HTTP face tells of it; never changes
 }
 
 var errClosed = errors.New("the cloud was closed")
@@ -51,6 +67,9 @@ func Start(ctx context.Context, cfg Config) (*Cloud, error) {
 		return nil, err
 	}
 	c := &Cloud{cfg: cfg.orDefault(), hubs: make(map[string]*hub.Hub, len(cfg.LinkedHubs))}
+	c.issuers = issuers{groups: map[string]*provisioning.Authority{}, individuals: map[string]tls.Certificate{}}
+	c.observer, c.token = newObserver(c.cfg.Observe), rand.Text()
+	c.cfg.Record = c.observer.before(c.cfg.Record)
 	c.ctx, c.cancel = context.WithCancelCause(ctx)
 	if err := c.start(); err != nil {
 		return nil, errors.Join(err, c.Close())
@@ -62,10 +81,15 @@ func (c *Cloud) start() error {
 	for _, name := range c.cfg.LinkedHubs {
 		c.hubs[strings.ToLower(name)] = hub.New(name, hub.Options{
 			Record:          c.cfg.Record,
+			Observe:         c.observer.see,
 			DisabledConnack: c.cfg.Undocumented.HubDisabledConnack,
 		})
 	}
+	c.prepareQuotas()
 	c.prepareWebhook()
+	if err := errors.Join(c.openState(), c.makeOwners()); err != nil {
+		return err
+	}
 	if err := c.enroll(); err != nil {
 		return err
 	}
@@ -88,13 +112,15 @@ func (c *Cloud) start() error {
 	return nil
 }
 
-func (c *Cloud) prepareTLS() (err error) {
+func (c *Cloud) prepareTLS() error {
 	if !c.cfg.TLS {
 		return nil
 	}
-	if c.certificates, err = newCertificates(c.cfg.LinkedHubs); err != nil {
+	authority, err := c.authority()
+	if err != nil {
 		return err
 	}
+	c.certificates = newCertificates(authority, c.cfg.LinkedHubs)
 	c.tls = c.certificates.config()
 	return nil
 }
@@ -110,8 +136,11 @@ func (c *Cloud) Close() error {
 	defer cancel()
 	var failed []error
 	if c.faceHTTP != nil {
-		failed = append(failed, c.faceHTTP.Close())
+		failed = append(failed, c.closeFace())
 	}
+	// First: Shutdown waits for a connection that no request ever came on, such as
+	// of a call that was given up while it was dialled.
+	c.transport.CloseIdleConnections()
 	for _, server := range c.policies {
 		// Not Close, which leaves handlers behind that still write to the log.
 		if err := server.Shutdown(ctx); err != nil {
@@ -120,6 +149,9 @@ func (c *Cloud) Close() error {
 	}
 	c.running.Wait()
 	c.transport.CloseIdleConnections()
+	if c.state != nil {
+		failed = append(failed, c.state.Close())
+	}
 	return errors.Join(failed...)
 }
 
@@ -138,7 +170,8 @@ func (c *Cloud) HTTPSAddr() string {
 func (c *Cloud) IDScope() string { return c.cfg.IDScope }
 
 // CA is the certificate of the cloud's authority in PEM, nil without TLS. The
-// authority's key never leaves the process's memory.
+// authority's key never leaves the process's memory, but for the file that
+// Config.State names.
 func (c *Cloud) CA() []byte {
 	if c.certificates == nil {
 		return nil

@@ -18,17 +18,30 @@ type Config struct {
 	IDScope string
 	// LinkedHubs are the host names of the hubs. The emulator is all of them.
 	LinkedHubs []string
+	// Hubs are what is particular about some of LinkedHubs, by host name.
+	Hubs map[string]LinkedHub
 	// Enrollments are let in: individual ones have a registration id, groups
 	// a group id.
 	Enrollments []Enrollment
+	// CACertificates are those that were uploaded to DPS, by the names that
+	// caReferences use.
+	CACertificates map[string]provisioning.Certificate
 	// Answers is how long the service takes; nil is Realistic.
 	Answers *Answers
+	// Quotas are the limits that DPS and the hubs keep to; none if 0.
+	Quotas Quotas
 	// Undocumented is what the emulator does where no document says what the
 	// service does.
 	Undocumented Undocumented
 	// Seed decides every draw: the same seed and the same devices give the
 	// same allocation times and operation ids.
 	Seed uint64
+
+	// State is the file in which enrollments, registrations, twins, the keys of
+	// the policies and the authority outlive the cloud; it holds secrets. Empty
+	// keeps all of it in memory. An enrollment that Enrollments declare as they did
+	// the last time is as back ends have left it since.
+	State string
 
 	// TLS serves TLS 1.2 and 1.3 under an authority of the cloud's own.
 	TLS bool
@@ -54,6 +67,9 @@ type Config struct {
 	// the Azure Functions host would print it. With more than one policy it is
 	// written to from several goroutines at once.
 	FunctionLog io.Writer
+	// MayCall says why the host of a webhook may not be called that a back end
+	// puts into an enrollment; nil lets any.
+	MayCall func(host string) error
 	// Transport stands in front of every call of a webhook, for faults; nil is
 	// nothing there.
 	Transport func(next http.RoundTripper) http.RoundTripper
@@ -61,6 +77,8 @@ type Config struct {
 	// Record is told of every exchange before its answer leaves. It is called
 	// from many goroutines and holds up the one that calls it.
 	Record func(provisioning.Exchange)
+	// Observe is how much is kept of the exchanges for who asks later.
+	Observe Observe
 	// Log is told once why a connection was closed on its client; nil is
 	// silence.
 	Log *slog.Logger
@@ -76,6 +94,11 @@ type Enrollment struct {
 	Policy *allocation.Policy
 	// FunctionKey says how the policy is protected.
 	FunctionKey FunctionKeyUse
+	// Authority signs the certificates of the devices of a group with attestation
+	// x509, which then is let in by its certificate. A group with attestation x509
+	// that brings neither certificates nor this gets one made, and an individual
+	// enrollment a certificate: see Cloud.Certificate.
+	Authority *provisioning.Authority
 }
 
 // FunctionKeyUse says how the webhook of a policy is protected. Azure takes a

@@ -48,7 +48,7 @@ func TestAllMistakesOfAConfigurationAreReportedAtOnce(t *testing.T) {
 			record("static", func(e *emulator.Enrollment) {
 				e.Allocation, e.Policy = provisioning.AllocateStatic, &policy
 			}),
-			record("geo", func(e *emulator.Enrollment) { e.Allocation = "geoLatency" }),
+			record("geo", func(e *emulator.Enrollment) { e.Allocation = "nearest" }),
 			{Enrollment: provisioning.Enrollment{RegistrationID: "a/b"}},
 		},
 	})
@@ -57,7 +57,7 @@ func TestAllMistakesOfAConfigurationAreReportedAtOnce(t *testing.T) {
 	}
 	for _, part := range []string{
 		"0ne/1", "A.example is there twice", "http://b", "needs either a registration id", `"twice" is there twice`, `"tpm"`, `"off"`,
-		`"c.example"`, "6 bytes", "not an http or https URL", "400004", `"static", and it names`, `"geoLatency"`, "'/'",
+		`"c.example"`, "6 bytes", "not an http or https URL", "400004", `"static", and it names`, `"nearest"`, "'/'",
 	} {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("the error does not mention %s:\n%v", part, err)

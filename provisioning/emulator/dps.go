@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"os"
@@ -16,72 +17,72 @@ import (
 // may live side by side: what the service does with the first is documented
 // nowhere, and to keep it harms nobody.
 type session struct {
-	cloud      *Cloud
+	applicant
 	conn       *mqtt.Conn
-	who        identity
 	subscribed bool
 	qos        byte // as granted; answers have it
 	waiting    []answer
 }
 
-// answer is one that is on its way.
-type answer struct {
-	due      time.Time
-	topic    provisioning.Answer
-	body     []byte
-	exchange provisioning.Exchange
-}
-
 // serveDPS serves a connection whose CONNECT named DPS. Bad credentials are let
 // in here and refused on the registration, as the live service does.
-func (c *Cloud) serveDPS(conn *mqtt.Conn, hello mqtt.Connect, user provisioning.DPSUser) error {
+func (c *Cloud) serveDPS(conn *mqtt.Conn, hello mqtt.Connect, user provisioning.DPSUser, chain []*x509.Certificate) (talk, error) {
 	// Support engineers say that an unknown id scope looks like a service that
 	// is away (azure-iot-sdk-python issue 670).
 	if user.IDScope != c.cfg.IDScope {
-		return refuse(conn, serverUnavailable, fmt.Sprintf("the id scope is %q, not %s", user.IDScope, c.cfg.IDScope))
+		return nil, refuse(conn, serverUnavailable, fmt.Sprintf("the id scope is %q, not %s", user.IDScope, c.cfg.IDScope))
 	}
 	if !strings.EqualFold(hello.ClientID, user.RegistrationID) {
-		return refuse(conn, notAuthorized, "the client id is not the registration id of the user name")
+		return nil, refuse(conn, notAuthorized, "the client id is not the registration id of the user name")
 	}
 	// Once, here: tokens are for the CONNECT, and a token that expires later
 	// does not end a registration that has begun.
-	who := c.attest(user, hello.Password)
-	if who.doubt != nil {
-		c.cfg.Log.Info("bad credentials", "client", shown(hello.ClientID), "reason", who.doubt.Error())
+	who := c.identify(user, hello.Password, chain...)
+	if errors.Is(who.doubt, errOtherName) { // seen so: azure-docs issue 69882
+		return nil, refuse(conn, notAuthorized, who.doubt.Error())
 	}
 	if who.doubt != nil && c.cfg.Undocumented.RefuseAtConnect {
-		return refuse(conn, notAuthorized, who.doubt.Error())
+		return nil, refuse(conn, notAuthorized, who.doubt.Error())
 	}
-	s := &session{cloud: c, conn: conn, who: who}
-	defer s.abandon()
-	if err := conn.Connack(0); err != nil {
-		return err
-	}
-	return s.serve()
+	s := &session{applicant: applicant{c, who}, conn: conn}
+	return s.serve, conn.Connack(0)
 }
 
 // serve reads, and between two packets writes the answers that are due. So an
 // answer that takes its time costs neither a goroutine nor a timer.
 func (s *session) serve() error {
+	defer s.abandon()
 	for {
 		next, err := s.deliver(time.Now())
 		if err != nil {
 			return err
 		}
-		packet, err := s.conn.Read(next) // MQTT's own keep-alive is in there
+		err = s.conn.Ready(next) // MQTT's own keep-alive is in there
 		if errors.Is(err, os.ErrDeadlineExceeded) && !next.IsZero() && !time.Now().Before(next) {
 			continue
 		}
 		if err != nil {
-			return err
+			return fmt.Errorf("reading a packet: %w", err)
 		}
-		if packet.Kind == mqtt.DisconnectPacket {
-			return nil
-		}
-		if err := s.handle(packet); err != nil {
+		if over, err := s.turn(); over || err != nil {
 			return err
 		}
 	}
+}
+
+// turn serves the packet that has begun to come; over is after a DISCONNECT. It
+// is apart from serve because that must be shallow: see mqtt.Conn.Ready.
+func (s *session) turn() (over bool, err error) {
+	packet, err := s.conn.Read(time.Unix(1, 0)) // and waits for no other
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return false, nil // it was a PINGREQ
+	case err != nil:
+		return true, err
+	case packet.Kind == mqtt.DisconnectPacket:
+		return true, nil
+	}
+	return false, s.handle(packet)
 }
 
 // deliver writes what is due and says when the next answer is; never, if zero.
@@ -104,8 +105,7 @@ func (s *session) deliver(now time.Time) (next time.Time, err error) {
 // write records the exchange, then lets the answer go. Without a subscription
 // there is nowhere to send it.
 func (s *session) write(a answer) error {
-	a.exchange.Took = time.Since(a.exchange.At)
-	s.cloud.cfg.Record(a.exchange)
+	s.cloud.note(a, "")
 	if !s.subscribed {
 		return nil
 	}
@@ -115,9 +115,7 @@ func (s *session) write(a answer) error {
 // abandon records the answers that the device did not wait for.
 func (s *session) abandon() {
 	for _, a := range s.waiting {
-		a.exchange.Took = time.Since(a.exchange.At)
-		a.exchange.Err = "the connection ended before the answer"
-		s.cloud.cfg.Record(a.exchange)
+		s.cloud.note(a, gone)
 	}
 }
 

@@ -13,26 +13,36 @@ import (
 // would, and starts the policies that some of them bring.
 func (c *Cloud) enroll() error {
 	for _, e := range c.cfg.Enrollments {
-		record := c.completed(e.Enrollment)
+		e, err := c.certify(e)
+		if err != nil {
+			return fmt.Errorf("making the certificates of enrollment %q: %w", e.ID(), err)
+		}
+		url := ""
 		if e.Policy != nil {
-			url, err := c.servePolicy(e)
-			if err != nil {
+			if url, err = c.servePolicy(e); err != nil {
 				return fmt.Errorf("serving the policy of enrollment %q: %w", e.ID(), err)
 			}
-			record.CustomAllocation = &provisioning.CustomAllocationDefinition{WebhookURL: url}
 		}
-		if record.CustomAllocation != nil {
-			definition := *record.CustomAllocation
-			definition.APIVersion = cmp.Or(definition.APIVersion, provisioning.AllocationAPIVersion)
-			record.Allocation, record.CustomAllocation = provisioning.AllocateCustom, &definition
+		stands, err := c.stands(e, url)
+		if err != nil {
+			return err
 		}
-		if record.RegistrationID != "" {
-			c.individuals.Put(provisioning.SameID(record.RegistrationID), record)
-			continue
+		if !stands {
+			c.declare(e.Enrollment, url)
 		}
-		c.groups.Put(record.EnrollmentGroupID, record)
 	}
 	return nil
+}
+
+// declare stores a record of the configuration. url is of the policy that the
+// cloud serves for it, if it does.
+func (c *Cloud) declare(e provisioning.Enrollment, url string) {
+	if url != "" {
+		e.CustomAllocation = &provisioning.CustomAllocationDefinition{WebhookURL: url}
+	}
+	c.tableOf(e).Update(keyOf(e), func(old provisioning.Enrollment, known bool) (provisioning.Enrollment, bool) {
+		return c.replaced(old, known, e), true
+	})
 }
 
 // completed fills a record with what the service adds to it: keys of 64 bytes,
@@ -40,18 +50,7 @@ func (c *Cloud) enroll() error {
 // re-provisioning with migration among them.
 func (c *Cloud) completed(e provisioning.Enrollment) provisioning.Enrollment {
 	now := time.Now()
-	var given provisioning.SymmetricKey
-	if e.Attestation.SymmetricKey != nil {
-		given = *e.Attestation.SymmetricKey
-	}
-	keys := &provisioning.SymmetricKey{Primary: given.Primary, Secondary: given.Secondary}
-	if len(keys.Primary) == 0 {
-		keys.Primary = provisioning.NewKey()
-	}
-	if len(keys.Secondary) == 0 {
-		keys.Secondary = provisioning.NewKey()
-	}
-	e.Attestation = provisioning.Attestation{Type: provisioning.AttestSymmetricKey, SymmetricKey: keys}
+	e.Attestation = attestation(e.Attestation)
 	if e.Capabilities == nil {
 		e.Capabilities = &provisioning.Capabilities{}
 	}
@@ -83,13 +82,14 @@ func (c *Cloud) sortedGroups() []provisioning.Enrollment {
 
 func byID(a, b provisioning.Enrollment) int { return cmp.Compare(a.ID(), b.ID()) }
 
-// Key is the primary key of an enrollment, by its group id or registration id.
+// Key is the primary key of an enrollment, by its group id or registration id. One
+// that attests by certificate has none.
 func (c *Cloud) Key(enrollmentID string) (provisioning.Key, bool) {
 	e, known := c.groups.Get(enrollmentID)
 	if !known {
 		e, known = c.individuals.Get(provisioning.SameID(enrollmentID))
 	}
-	if !known {
+	if !known || e.Attestation.SymmetricKey == nil {
 		return nil, false
 	}
 	return slices.Clone(e.Attestation.SymmetricKey.Primary), true

@@ -3,19 +3,19 @@ package emulator_test
 import (
 	"context"
 	"fmt"
+	"net"
 	"time"
 
 	"dpsfleet/provisioning"
 	"dpsfleet/provisioning/allocation"
 	"dpsfleet/provisioning/emulator"
-	"dpsfleet/provisioning/memnet"
 	"dpsfleet/provisioning/mqtt"
 )
 
-// A cloud with the tutorial's enrollment group and policy, on a network inside
-// the process, and a toaster that registers there.
+// A cloud on a free port of this machine, with the tutorial's enrollment group
+// and policy, and a toaster that registers there. TestCloudInABubble is the same
+// on a network inside the process, where a wait takes no time.
 func ExampleStart() {
-	var network memnet.Network
 	policy, fast := allocation.Contoso(), emulator.Fast()
 	verdicts := make(chan provisioning.RegistrationState, 1)
 	cloud, err := emulator.Start(context.Background(), emulator.Config{
@@ -25,8 +25,6 @@ func ExampleStart() {
 			Policy:     &policy,
 		}},
 		Answers: &fast,
-		Listen:  network.Listen,
-		Dial:    network.Dial,
 		Record: func(x provisioning.Exchange) {
 			if x.Kind == provisioning.ExchangeVerdict {
 				verdicts <- *x.State
@@ -40,7 +38,7 @@ func ExampleStart() {
 	defer cloud.Close()
 
 	group, _ := cloud.Key("toasters")
-	if err := register(&network, cloud.Addr(), group, "breakroom499-contoso-tstrsd-007"); err != nil {
+	if err := register(new(net.Dialer).DialContext, cloud.Addr(), group, "breakroom499-contoso-tstrsd-007"); err != nil {
 		fmt.Println(err)
 		return
 	}
@@ -49,9 +47,11 @@ func ExampleStart() {
 	// Output: assigned contoso-toasters-hub-1098.azure-devices.net
 }
 
+type dialFunc func(ctx context.Context, network, address string) (net.Conn, error)
+
 // register sends a registration and waits for DPS to accept it.
-func register(network *memnet.Network, address string, group provisioning.Key, id string) error {
-	nc, err := network.Dial(context.Background(), "tcp", address)
+func register(dial dialFunc, address string, group provisioning.Key, id string) error {
+	nc, err := dial(context.Background(), "tcp", address)
 	if err != nil {
 		return err
 	}

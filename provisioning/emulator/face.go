@@ -1,12 +1,17 @@
 package emulator
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"strings"
+	"time"
+
+	"dpsfleet/provisioning/wsnet"
 )
 
 // serveFace starts the HTTP face, if there is to be one.
@@ -28,15 +33,39 @@ func (c *Cloud) serveFace() error {
 	c.faceHTTP = &http.Server{
 		Handler:           c.parts(),
 		ReadHeaderTimeout: connectTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		BaseContext:       func(net.Listener) context.Context { return c.ctx },
 		ErrorLog:          slog.NewLogLogger(c.cfg.Log.Handler(), slog.LevelDebug),
 		TLSNextProto:      map[string]func(*http.Server, *tls.Conn, http.Handler){},
 	}
+	c.upgraded = make(chan *wsnet.Conn)
+	c.running.Go(c.acceptUpgraded)
 	c.running.Go(func() {
 		if err := c.faceHTTP.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			c.cfg.Log.Error("the HTTP face ended", "error", err)
 		}
 	})
 	return nil
+}
+
+// The bounds of the HTTP face, which are ours.
+const (
+	idleTimeout    = 2 * time.Minute
+	maxHeaderBytes = 32 << 10
+	faceLeaves     = time.Second
+)
+
+// closeFace waits for handlers, which end with the cloud, so that none records
+// anything afterwards. A client that has connected and asked nothing is not
+// waited for.
+func (c *Cloud) closeFace() error {
+	ctx, cancel := context.WithTimeout(context.Background(), faceLeaves)
+	defer cancel()
+	if c.faceHTTP.Shutdown(ctx) == nil {
+		return nil
+	}
+	return c.faceHTTP.Close()
 }
 
 // parts tells the parts of the HTTP face apart by the first segment of the path,

@@ -1,8 +1,10 @@
 package emulator
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +16,7 @@ import (
 
 	"dpsfleet/provisioning"
 	"dpsfleet/provisioning/mqtt"
+	"dpsfleet/provisioning/wsnet"
 )
 
 // CONNACK return codes of MQTT 3.1.1 section 3.2.2.3.
@@ -60,12 +63,53 @@ func (c *Cloud) sleep(d time.Duration) {
 	}
 }
 
-// serve is the life of one connection. Why it ended is logged once, with the
-// client's id if it got so far as to tell it. To hang up without DISCONNECT is a
-// habit of many clients, and no news.
+// serve is the life of one connection. What is said after the CONNACK is called
+// from here, and not from where it was decided on, so that the stack is shallow
+// while a client says nothing: see mqtt.Conn.Ready.
 func (c *Cloud) serve(nc net.Conn) {
 	c.totals.connections.Add(1)
-	client, err := c.converse(nc)
+	v := &visit{remote: nc.RemoteAddr()}
+	err := c.receive(v, nc)
+	if err == nil {
+		err = v.talk()
+	}
+	c.farewell(v, err)
+}
+
+// visit is a connection as the log knows it.
+type visit struct {
+	remote net.Addr
+	client string     // its id, once it has told it
+	conn   *mqtt.Conn // nil before
+	talk   talk
+}
+
+// talk is what is said on a connection after the CONNACK.
+type talk func() error
+
+// receive goes as far as the CONNACK.
+func (c *Cloud) receive(v *visit, nc net.Conn) error {
+	nc, err := c.secure(nc)
+	if err != nil {
+		return err
+	}
+	v.conn = mqtt.New(c.ctx, nc, mqtt.Options{MaxPacket: maxMessageAtHub + topicAndHeader})
+	hello, err := v.conn.Accept(time.Now().Add(connectTimeout))
+	if err != nil {
+		return err
+	}
+	v.client = hello.ClientID
+	v.talk, err = c.route(v.conn, hello, chainOf(nc))
+	return err
+}
+
+// farewell closes a connection, and logs why it is over: once, with the client's
+// id if it got so far as to tell it, or else with its address. To hang up
+// without DISCONNECT is a habit of many clients, and no news.
+func (c *Cloud) farewell(v *visit, err error) {
+	if v.conn != nil {
+		v.conn.Close()
+	}
 	if err == nil || c.ctx.Err() != nil {
 		return
 	}
@@ -73,29 +117,15 @@ func (c *Cloud) serve(nc net.Conn) {
 	if errors.Is(err, io.EOF) {
 		level = slog.LevelDebug
 	}
-	c.cfg.Log.Log(c.ctx, level, "connection closed", "client", shown(client), "remote", nc.RemoteAddr().String(), "reason", shown(err.Error()))
-}
-
-func (c *Cloud) converse(nc net.Conn) (client string, err error) {
-	nc, err = c.secure(nc)
-	if err != nil {
-		return "", err
-	}
-	conn := mqtt.New(c.ctx, nc, mqtt.Options{MaxPacket: maxMessageAtHub + topicAndHeader})
-	defer conn.Close()
-	hello, err := conn.Accept(time.Now().Add(connectTimeout))
-	if err != nil {
-		return "", err
-	}
-	return hello.ClientID, c.route(conn, hello)
+	c.complain(level, "connection closed", cmp.Or(v.client, hostOf(v.remote)), "remote", v.remote.String(), "reason", shown(err.Error()))
 }
 
 // secure makes the TLS handshake, if there is to be one. Its time is limited and
 // it is made here, not by the first read, so that a peer that stalls in it is
 // told apart from one that says nothing afterwards.
 func (c *Cloud) secure(nc net.Conn) (net.Conn, error) {
-	if c.certificates == nil {
-		return nc, nil
+	if _, upgraded := nc.(*wsnet.Conn); upgraded || c.certificates == nil {
+		return nc, nil // a WebSocket was secured before it was one
 	}
 	ctx, cancel := context.WithTimeout(c.ctx, connectTimeout)
 	defer cancel()
@@ -109,23 +139,26 @@ func (c *Cloud) secure(nc net.Conn) (net.Conn, error) {
 
 // route tells DPS and hubs apart by the user name: {scope}/registrations/{id}/...
 // is DPS's, {hub}/{deviceId}/?... is a hub's. Not by the TLS server name, because
-// a device may come through a gateway or by an IP address.
-func (c *Cloud) route(conn *mqtt.Conn, hello mqtt.Connect) error {
+// a device may come through a gateway or by an IP address. Chain is what the client
+// brought to the handshake, if anything.
+func (c *Cloud) route(conn *mqtt.Conn, hello mqtt.Connect, chain []*x509.Certificate) (talk, error) {
 	if hello.ProtocolLevel != 4 {
-		return refuse(conn, unacceptableProtocol, fmt.Sprintf("protocol level %d; DPS and IoT Hub speak MQTT 3.1.1, which is 4", hello.ProtocolLevel))
+		return nil, refuse(conn, unacceptableProtocol, fmt.Sprintf("protocol level %d; DPS and IoT Hub speak MQTT 3.1.1, which is 4", hello.ProtocolLevel))
 	}
 	if user, err := provisioning.ParseDPSUser(hello.Username); err == nil {
-		return c.serveDPS(conn, hello, user)
+		return c.serveDPS(conn, hello, user, chain)
 	}
 	user, err := provisioning.ParseHubUser(hello.Username)
 	if err != nil {
-		return refuse(conn, badUserOrPassword, "the user name is neither DPS's nor a hub's")
+		return nil, refuse(conn, badUserOrPassword, "the user name is neither DPS's nor a hub's")
 	}
 	h, known := c.hubs[strings.ToLower(user.Host)]
 	if !known {
-		return refuse(conn, notAuthorized, fmt.Sprintf("401001 IotHubNotFound: the user name says %q, which is not a linked hub", user.Host))
+		return nil, refuse(conn, notAuthorized, fmt.Sprintf("401001 IotHubNotFound: the user name says %q, which is not a linked hub", user.Host))
 	}
-	return h.Serve(conn, hello, user)
+	return func() error {
+		return c.enterHub(h, conn, func() error { return h.Serve(conn, hello, user, chain...) })
+	}, nil
 }
 
 // refuse answers a CONNECT with a code and returns why, for the log.

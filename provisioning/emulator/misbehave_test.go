@@ -1,6 +1,7 @@
 package emulator_test
 
 import (
+	"io"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -54,6 +55,118 @@ func TestMisbehaviourClosesTheConnection(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestBadBytesCloseTheConnection is what comes before MQTT has begun, or instead
+// of it: each ends the connection at once, or when its time is over.
+func TestBadBytesCloseTheConnection(t *testing.T) {
+	tests := []struct {
+		name, bytes string
+		after       time.Duration
+		reason      string
+	}{
+		{"nothing at all", "", 30 * time.Second, "timeout"},
+		{"the web", "GET / HTTP/1.1\r\n\r\n", 0, "MQTT"},
+		{"a PUBLISH first", "\x30\x03\x00\x01a", 0, "MQTT-3.1.0-1"},
+		{"half a CONNECT", "\x10\x20\x00\x04MQTT", 30 * time.Second, "stalled"},
+		{"a length without an end", "\x10\xff\xff\xff\xff\xff", 0, "remaining length"},
+		{"a CONNECT of 256 MB", "\x10\xff\xff\xff\x7f", 0, "larger than is read here"},
+		{"a CONNECT that contradicts itself", "\x10\x04\x00\x09MQ", 0, "in the middle of a field"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := startIn(t, contoso(t))
+				defer w.close()
+				c := w.wire()
+				defer c.nc.Close()
+				start := time.Now()
+				io.WriteString(c.nc, test.bytes)
+				c.closed()
+				if took := time.Since(start); took != test.after {
+					t.Errorf("closed after %s, want %s", took, test.after)
+				}
+				synctest.Wait()
+				contains(t, "the log", w.log.String(), test.reason)
+				w.provisioned(toaster, key(t, toasterKey)) // others are served as before
+			})
+		})
+	}
+}
+
+// TestASlowDeviceIsServed: a byte every twenty seconds is slow and no mistake, as
+// long as the packet ends within 30 s.
+func TestASlowDeviceIsServed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := startIn(t, contoso(t))
+		defer w.close()
+		c := w.device(toaster)
+		defer c.nc.Close()
+		for _, b := range []byte{0xc0, 0x00} { // PINGREQ
+			time.Sleep(20 * time.Second)
+			c.nc.Write([]byte{b})
+		}
+		if _, pong := c.read().(*packets.PingrespPacket); !pong {
+			t.Error("no PINGRESP")
+		}
+		c.nc.Write([]byte{0x30})
+		start := time.Now()
+		c.closed()
+		if took := time.Since(start); took != 30*time.Second {
+			t.Errorf("a packet that does not go on ended the connection after %s", took)
+		}
+	})
+}
+
+// TestTheSameClientFillsNoLog: one line a minute for one client and one matter,
+// with the number of those that were held back.
+func TestTheSameClientFillsNoLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := startIn(t, contoso(t))
+		defer w.close()
+		misbehave := func(id string) {
+			c := w.wire()
+			defer c.nc.Close()
+			c.connect(connectPacket(id, userName(id), token(provisioning.NewKey(), scope+"/registrations/"+id, time.Hour)))
+			c.publish(0, "nonsense", "")
+			c.closed()
+			synctest.Wait()
+		}
+		for range 50 {
+			misbehave(toaster)
+		}
+		misbehave(heatpump)
+		time.Sleep(time.Minute)
+		misbehave(toaster)
+		for _, about := range []string{"connection closed", "bad credentials"} {
+			if n := strings.Count(w.log.String(), `msg="`+about+`" client=`+toaster); n != 2 {
+				t.Errorf("%d lines %q about the toaster, want 2:\n%s", n, about, w.log)
+			}
+		}
+		if n := strings.Count(w.log.String(), `msg="connection closed" client=`+heatpump); n != 1 {
+			t.Errorf("%d lines about the heat pump, want 1", n)
+		}
+		contains(t, "the log", w.log.String(), `"more since the last line"=49`)
+	})
+}
+
+// TestManyClientsFillNoMemory: of more clients than are kept apart the rest
+// share a line a minute.
+func TestManyClientsFillNoMemory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := startIn(t, contoso(t))
+		defer w.close()
+		for i := range 2000 {
+			c := w.wire()
+			c.send(connectPacket(room(i), "nonsense", ""))
+			c.connack()
+			c.nc.Close()
+		}
+		synctest.Wait()
+		if n := strings.Count(w.log.String(), "connection closed"); n < 1024 || n > 1025 {
+			t.Errorf("%d lines for 2,000 clients within a minute", n)
+		}
+	})
 }
 
 func TestSilenceClosesTheConnectionAtOneAndAHalfTimesTheKeepAlive(t *testing.T) {

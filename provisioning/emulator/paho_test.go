@@ -24,17 +24,19 @@ type pahoDevice struct {
 	t       testing.TB
 	client  paho.Client
 	answers chan paho.Message
+	losses  chan error // why the connection was lost
 }
 
 type dialer func() (net.Conn, error)
 
 func connectPaho(t testing.TB, dial dialer, clientID, user, password string) *pahoDevice {
 	t.Helper()
-	d := &pahoDevice{t: t, answers: make(chan paho.Message, 16)}
+	d := &pahoDevice{t: t, answers: make(chan paho.Message, 16), losses: make(chan error, 1)}
 	options := paho.NewClientOptions().
 		AddBroker("tcp://127.0.0.1:8883").
 		SetClientID(clientID).SetUsername(user).SetPassword(password).
 		SetProtocolVersion(4).SetAutoReconnect(false).SetKeepAlive(180 * time.Second).
+		SetConnectionLostHandler(func(_ paho.Client, err error) { d.losses <- err }).
 		SetCustomOpenConnectionFn(func(*url.URL, paho.ClientOptions) (net.Conn, error) { return dial() })
 	d.client = paho.NewClient(options)
 	d.done(d.client.Connect())

@@ -17,6 +17,12 @@ type registration struct {
 	// leaves it as it is: the device stays at its hub.
 	Hub, DeviceID string
 	Operation     operation
+	First         string // the hub of the first assignment
+	// Group is the enrollment group that let it in; empty for an individual
+	// enrollment.
+	Group string
+
+	polls meter
 }
 
 // operation is the latest registration of a device. A later one takes its place,
@@ -38,38 +44,74 @@ func (op operation) state(registrationID string) provisioning.RegistrationState 
 	return op.Verdict
 }
 
+// applicant is a device that asks DPS, on whatever transport it came: a CONNECT
+// of MQTT or a request over HTTPS proved who it is.
+type applicant struct {
+	cloud *Cloud
+	who   identity
+}
+
+// answer is one that is on its way. Topic holds the status and the retry-after;
+// only MQTT writes it as a topic.
+type answer struct {
+	due      time.Time
+	topic    provisioning.Answer
+	body     []byte
+	exchange provisioning.Exchange
+}
+
 // register accepts a registration or refuses it, and says what is answered and
 // when.
-func (s *session) register(request provisioning.Request, body []byte, came time.Time) answer {
-	c := s.cloud
-	exchange := provisioning.Exchange{Kind: provisioning.ExchangeRegister, RegistrationID: s.who.registrationID, At: came}
-	a := answer{exchange: exchange}
-	device, err := provisioning.ParseRegistration(body)
-	if refused := s.objection(device, err); refused != nil {
-		a = s.refusal(request, exchange, refused)
-	}
-	record, known := c.enrollment(s.who)
-	if a.body == nil && !known {
-		a = s.refusal(request, exchange, problem(404, provisioning.EnrollmentNotFound, "Enrollment not found."))
-	}
-	if a.body == nil {
-		a = s.accept(request, exchange, c.begin(s.who, record, device))
-	}
-	a.due = came.Add(c.draw(c.cfg.Answers.Register, s.who.registrationID, "register "+a.exchange.OperationID))
+func (d applicant) register(request provisioning.Request, body []byte, came time.Time) answer {
+	c := d.cloud
+	exchange := provisioning.Exchange{Kind: provisioning.ExchangeRegister, RegistrationID: d.who.registrationID, At: came}
+	a := d.decide(request, exchange, body)
+	a.due = came.Add(c.draw(c.cfg.Answers.Register, d.who.registrationID, "register "+a.exchange.OperationID))
 	return a
+}
+
+// decide refuses a registration or begins it. The quota comes last, so that what
+// is refused anyway uses up none of it.
+func (d applicant) decide(request provisioning.Request, exchange provisioning.Exchange, body []byte) answer {
+	device, err := provisioning.ParseRegistration(body)
+	if refused := d.objection(device, err); refused != nil {
+		return d.refusal(request, exchange, refused)
+	}
+	record, known := d.cloud.enrollment(d.who)
+	if !known {
+		return d.refusal(request, exchange, problem(404, provisioning.EnrollmentNotFound, "Enrollment not found."))
+	}
+	if refused := d.cloud.throttled(); refused != nil {
+		return d.refusal(request, exchange, refused)
+	}
+	return d.accept(request, exchange, d.cloud.begin(d.who, record, device))
+}
+
+// gone is why an answer was not written.
+const gone = "the connection ended before the answer"
+
+// note records an exchange as its answer leaves, or why it does not.
+func (c *Cloud) note(a answer, failed string) {
+	a.exchange.Took = time.Since(a.exchange.At)
+	if failed != "" {
+		a.exchange.Err = failed
+	}
+	c.cfg.Record(a.exchange)
 }
 
 // objection is why a registration is refused, nil if it is not. The credentials
 // come before the body: who has none learns nothing of what would be wrong with
 // it. A body may be empty or leave the id out, as C#'s SDK does; the user name
 // has it.
-func (s *session) objection(device provisioning.Registration, malformed error) *provisioning.Error {
-	id := s.who.registrationID
+func (d applicant) objection(device provisioning.Registration, malformed error) *provisioning.Error {
+	id := d.who.registrationID
 	switch {
 	case provisioning.CheckRegistrationID(id) != nil:
 		return problem(400, provisioning.BadRequest, "Invalid RegistrationId")
-	case s.who.doubt != nil:
-		return s.unauthorized()
+	case refuseTPM(device) != nil:
+		return refuseTPM(device)
+	case d.who.doubt != nil:
+		return d.unauthorized()
 	case malformed != nil:
 		return problem(400, provisioning.BadRequest, "BadRequest")
 	case device.RegistrationID != "" && !strings.EqualFold(device.RegistrationID, id):
@@ -79,9 +121,13 @@ func (s *session) objection(device provisioning.Registration, malformed error) *
 }
 
 // unauthorized is the answer to bad credentials that the live service was seen
-// to send over MQTT (azure-docs issue 43157).
-func (s *session) unauthorized() *provisioning.Error {
-	return problem(401, s.cloud.cfg.Undocumented.UnauthorizedCode, "Unauthorized")
+// to send over MQTT (azure-docs issue 43157); that to a certificate is in the
+// tests of the C SDK.
+func (d applicant) unauthorized() *provisioning.Error {
+	if d.who.certificate != nil {
+		return problem(401, provisioning.UnauthorizedAccess, "Invalid certificate.")
+	}
+	return problem(401, d.cloud.cfg.Undocumented.UnauthorizedCode, "Unauthorized")
 }
 
 func problem(status int, code provisioning.Code, message string) *provisioning.Error {
@@ -90,13 +136,15 @@ func problem(status int, code provisioning.Code, message string) *provisioning.E
 
 // refusal is an answer with an error document. Its tracking id is made of the
 // exchange alone, so that a run can be repeated to the letter.
-func (s *session) refusal(request provisioning.Request, exchange provisioning.Exchange, e *provisioning.Error) answer {
-	s.cloud.totals.refused.Add(1)
+func (d applicant) refusal(request provisioning.Request, exchange provisioning.Exchange, e *provisioning.Error) answer {
+	d.cloud.totals.refused.Add(1)
 	exchange.Status, exchange.Err = e.Status, e.Code.String()
-	e.TrackingID = guid(s.cloud.draws(s.who.registrationID, hash(request.String())))
+	if e.Code != provisioning.Throttled { // it was seen without
+		e.TrackingID = guid(d.cloud.draws(d.who.registrationID, hash(request.String())))
+	}
 	e.Time = provisioning.Timestamp{Time: time.Now()}
 	return answer{
-		topic:    provisioning.Answer{Status: e.Status, RequestID: request.RequestID},
+		topic:    provisioning.Answer{Status: e.Status, RequestID: request.RequestID, RetryAfter: e.RetryAfter},
 		body:     e.JSON(),
 		exchange: exchange,
 	}
@@ -104,46 +152,49 @@ func (s *session) refusal(request provisioning.Request, exchange provisioning.Ex
 
 // accept is the 202 to a registration. It holds the operation id and nothing of
 // the registration's state, as the live service's does.
-func (s *session) accept(request provisioning.Request, exchange provisioning.Exchange, op operation) answer {
-	c := s.cloud
+func (d applicant) accept(request provisioning.Request, exchange provisioning.Exchange, op operation) answer {
+	c := d.cloud
 	exchange.OperationID = op.ID
-	state := op.state(s.who.registrationID)
+	state := op.state(d.who.registrationID)
 	if c.cfg.Undocumented.DisabledAtRegister && state.Status == provisioning.Disabled {
 		exchange.Kind = provisioning.ExchangeTold
-		return s.told(request, exchange, provisioning.Operation{OperationID: op.ID, Status: state.Status, State: &state})
+		return d.told(request, exchange, provisioning.Operation{OperationID: op.ID, Status: state.Status, State: &state})
 	}
-	return s.pending(request, exchange, provisioning.Operation{OperationID: op.ID, Status: provisioning.Assigning})
+	return d.pending(request, exchange, provisioning.Operation{OperationID: op.ID, Status: provisioning.Assigning})
 }
 
 // poll answers with the state of the device's latest operation. Somebody else's
 // operation is an unknown one. The body is not looked at: C's SDK repeats the
 // registration there, others send a blank or nothing.
-func (s *session) poll(request provisioning.Request, came time.Time) answer {
-	c := s.cloud
+func (d applicant) poll(request provisioning.Request, came time.Time) answer {
+	c := d.cloud
 	c.totals.polls.Add(1)
 	exchange := provisioning.Exchange{
-		Kind: provisioning.ExchangePoll, RegistrationID: s.who.registrationID,
+		Kind: provisioning.ExchangePoll, RegistrationID: d.who.registrationID,
 		OperationID: request.OperationID, At: came,
 	}
-	if s.who.doubt != nil {
-		return s.refusal(request, exchange, s.unauthorized())
+	if d.who.doubt != nil {
+		return d.refusal(request, exchange, d.unauthorized())
 	}
-	r, known := c.registrations.Get(provisioning.SameID(s.who.registrationID))
+	r, known := c.registrations.Get(provisioning.SameID(d.who.registrationID))
 	if !known || r.Operation.ID != request.OperationID {
-		return s.refusal(request, exchange, problem(404, c.cfg.Undocumented.UnknownOperationCode, "Operation not found."))
+		return d.refusal(request, exchange, problem(404, c.cfg.Undocumented.UnknownOperationCode, "Operation not found."))
 	}
-	state := r.Operation.state(s.who.registrationID)
+	if refused := c.throttledPoll(provisioning.SameID(d.who.registrationID)); refused != nil {
+		return d.refusal(request, exchange, refused)
+	}
+	state := r.Operation.state(d.who.registrationID)
 	op := provisioning.Operation{OperationID: r.Operation.ID, Status: state.Status, State: &state}
 	if state.Status == provisioning.Assigning {
-		return s.pending(request, exchange, op)
+		return d.pending(request, exchange, op)
 	}
 	exchange.Kind = provisioning.ExchangeTold
-	return s.told(request, exchange, op)
+	return d.told(request, exchange, op)
 }
 
 // pending asks the device to come again.
-func (s *session) pending(request provisioning.Request, exchange provisioning.Exchange, op provisioning.Operation) answer {
-	wait := s.cloud.draw(s.cloud.cfg.Answers.RetryAfter, s.who.registrationID, request.String())
+func (d applicant) pending(request provisioning.Request, exchange provisioning.Exchange, op provisioning.Operation) answer {
+	wait := d.cloud.draw(d.cloud.cfg.Answers.RetryAfter, d.who.registrationID, request.String())
 	exchange.Status, exchange.State = 202, op.State
 	return answer{
 		topic:    provisioning.Answer{Status: 202, RequestID: request.RequestID, RetryAfter: &wait},
@@ -154,7 +205,7 @@ func (s *session) pending(request provisioning.Request, exchange provisioning.Ex
 
 // told is the final answer: 200 for a failure too, because the operation did end
 // (DPS over MQTT).
-func (s *session) told(request provisioning.Request, exchange provisioning.Exchange, op provisioning.Operation) answer {
+func (d applicant) told(request provisioning.Request, exchange provisioning.Exchange, op provisioning.Operation) answer {
 	exchange.Status, exchange.State = 200, op.State
 	return answer{
 		topic:    provisioning.Answer{Status: 200, RequestID: request.RequestID},
@@ -175,6 +226,7 @@ func (c *Cloud) begin(who identity, record provisioning.Enrollment, device provi
 			r.ID, r.Created = who.registrationID, now
 		}
 		r.Count++
+		r.Group = who.groupID()
 		giveUp = r.Operation.cancel
 		draws := c.draws(key, r.Count)
 		r.Operation = operation{

@@ -11,7 +11,8 @@ type Totals struct {
 	Connections   int64 `json:"connections"`
 	Registrations int64 `json:"registrations"` // let in
 	Polls         int64 `json:"polls"`
-	Refused       int64 `json:"refused"` // registrations and polls answered 4xx
+	Refused       int64 `json:"refused"`   // registrations and polls answered 4xx
+	Throttled     int64 `json:"throttled"` // of these, for a quota; and connections to hubs
 	WebhookCalls  int64 `json:"webhookCalls"`
 	Assigned      int64 `json:"assigned"` // verdicts
 	Failed        int64 `json:"failed"`
@@ -23,8 +24,8 @@ type Totals struct {
 }
 
 type counters struct {
-	connections, registrations, polls, refused, webhookCalls atomic.Int64
-	assigned, failed, disabled                               atomic.Int64
+	connections, registrations, polls, refused, throttled, webhookCalls atomic.Int64
+	assigned, failed, disabled                                          atomic.Int64
 }
 
 func (t *counters) verdict(status provisioning.Status) {
@@ -45,6 +46,7 @@ func (c *Cloud) Totals() Totals {
 		Registrations: c.totals.registrations.Load(),
 		Polls:         c.totals.polls.Load(),
 		Refused:       c.totals.refused.Load(),
+		Throttled:     c.totals.throttled.Load(),
 		WebhookCalls:  c.totals.webhookCalls.Load(),
 		Assigned:      c.totals.assigned.Load(),
 		Failed:        c.totals.failed.Load(),

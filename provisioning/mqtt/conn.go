@@ -35,7 +35,9 @@ type Message struct {
 	QoS     byte // 0 or 1
 	Retain  bool
 	Dup     bool
-	// ID is the packet identifier of a received QoS 1 message.
+	// ID is the packet identifier of a received QoS 1 message. One that is
+	// written goes out under it; with 0 the connection chooses. A server that
+	// sends a message again must give it the same [MQTT-4.4.0-1].
 	ID uint16
 }
 
@@ -72,7 +74,7 @@ func (o Options) withDefaults() Options {
 }
 
 // Conn is one end of a connection. Only its owner may call it, but for Send,
-// Kick and Close.
+// Wake, Kick and Close.
 type Conn struct {
 	nc     net.Conn
 	opt    Options
@@ -83,6 +85,7 @@ type Conn struct {
 	server    bool
 	connected bool      // CONNECT has come, or CONNACK
 	first     [1]byte   // here waiting reads to, so that it allocates nothing
+	begun     bool      // first is of a packet that is still to be read
 	ahead     []byte    // read beyond the end of a packet; nil nearly always
 	kept      []Message // arrived while the owner waited for something else
 	keepAlive time.Duration
@@ -93,6 +96,7 @@ type Conn struct {
 	mu          sync.Mutex // guards what follows; never held across I/O
 	outbox      []Message
 	outboxBytes int
+	woken       bool  // by Wake, and nobody has heard it yet
 	cause       error // why the connection is over
 	closed      bool
 }
@@ -112,6 +116,26 @@ func (c *Conn) Kick(cause error) {
 	c.end(cause)
 	// Only after the cause is there: see wait.
 	c.nc.SetDeadline(longAgo())
+}
+
+// Wake makes the owner's call that waits, or its next one, give up before its
+// time, with os.ErrDeadlineExceeded. Any goroutine may call it that has left the
+// owner something to do.
+func (c *Conn) Wake() {
+	c.mu.Lock()
+	c.woken = true
+	c.mu.Unlock()
+	// Only after it is there: see wait.
+	c.nc.SetReadDeadline(longAgo())
+}
+
+// roused reports whether there was a Wake, once.
+func (c *Conn) roused() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	was := c.woken
+	c.woken = false
+	return was
 }
 
 // Close ends the connection from any goroutine and closes the network

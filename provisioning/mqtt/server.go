@@ -43,7 +43,19 @@ func hello(p *packets.ConnectPacket) Connect {
 	return h
 }
 
-// Connack answers the CONNECT. No session is ever present.
+// Resume answers the CONNECT with 0 and says that a session is present: the
+// server kept one of this client [MQTT-3.2.2-2].
+func (c *Conn) Resume() error {
+	p := packets.NewControlPacket(packets.Connack).(*packets.ConnackPacket)
+	p.SessionPresent = true
+	return c.write(p)
+}
+
+// LimitKeepAlive cuts a client's keep-alive to what its server goes by. One that
+// is switched off stays so.
+func (c *Conn) LimitKeepAlive(most time.Duration) { c.keepAlive = min(c.keepAlive, most) }
+
+// Connack answers the CONNECT with a code, and without a session.
 func (c *Conn) Connack(code byte) error {
 	p := packets.NewControlPacket(packets.Connack).(*packets.ConnackPacket)
 	p.ReturnCode = code

@@ -1,9 +1,11 @@
 package mqtt_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"runtime"
 	"strings"
 	"sync"
@@ -177,4 +179,33 @@ func TestPayloadIsTheReceiversOwn(t *testing.T) {
 	if got := string(first.Message.Payload) + string(second.Message.Payload); got != "AAAA????" {
 		t.Errorf("got %s", got)
 	}
+}
+
+// TestReadyWaitsAndReadsNothing: the packet that it announces is there for Read,
+// however often it is asked, and a read that may wait for no other has done with
+// a PINGREQ.
+func TestReadyWaitsAndReadsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, server := pair(t, mqtt.Connect{ClientID: "d", CleanSession: true})
+		start := time.Now()
+		if err := server.Ready(in(time.Minute)); !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(start) != time.Minute {
+			t.Errorf("got %v after %v", err, time.Since(start))
+		}
+		must(t, client.Publish(mqtt.Message{Topic: "t"}, in(time.Second)))
+		for range 2 {
+			must(t, server.Ready(in(time.Second)))
+		}
+		packet, err := server.Read(time.Unix(1, 0))
+		if err != nil || packet.Message.Topic != "t" {
+			t.Errorf("read %+v, %v", packet, err)
+		}
+		if _, err := server.Read(time.Unix(1, 0)); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("with nothing there it read %v", err)
+		}
+		client.Close()
+		server.Close()
+		if err := server.Ready(time.Time{}); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("after Close: %v", err)
+		}
+	})
 }

@@ -83,6 +83,9 @@ func (c *Conn) publish(m Message) (uint16, error) {
 		Payload:     m.Payload,
 	}
 	if m.QoS > 0 {
+		p.MessageID = m.ID
+	}
+	if m.QoS > 0 && m.ID == 0 {
 		p.MessageID = c.nextID()
 	}
 	return p.MessageID, c.write(p)

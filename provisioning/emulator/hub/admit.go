@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"crypto/x509"
 	"time"
 
 	"dpsfleet/provisioning"
@@ -21,27 +22,23 @@ type refusal struct {
 
 // admit checks who connects (hub over MQTT, "Connecting to IoT Hub"): the token
 // must be signed with a key of the device, which is the one that signed its
-// token at DPS.
-func (h *Hub) admit(hello mqtt.Connect, user provisioning.HubUser) (Device, time.Time, *refusal) {
+// token at DPS, or the chain be the one that DPS took.
+func (h *Hub) admit(hello mqtt.Connect, user provisioning.HubUser, chain []*x509.Certificate) (Device, time.Time, *refusal) {
 	e, known := h.devices.Get(user.DeviceID)
-	token, err := provisioning.ParseToken(string(hello.Password))
 	switch {
 	case hello.ClientID != user.DeviceID:
 		return e.device, time.Time{}, &refusal{identifierRejected, "the client id is not the device id of the user name"}
 	case !known:
 		return e.device, time.Time{}, &refusal{notAuthorized, "404001 DeviceNotFound: the hub has no such device"}
+	}
+	expiry, err := e.device.prove(user, hello.Password, chain)
+	switch {
 	case err != nil:
 		return e.device, time.Time{}, &refusal{notAuthorized, err.Error()}
-	case !token.For(user.Resource()):
-		return e.device, time.Time{}, &refusal{notAuthorized, "the token is for another resource"}
-	case !token.SignedBy(e.device.Keys.Primary) && !token.SignedBy(e.device.Keys.Secondary):
-		return e.device, time.Time{}, &refusal{notAuthorized, "the token is not signed with a key of the device"}
-	case !time.Now().Before(token.Expiry):
-		return e.device, time.Time{}, &refusal{notAuthorized, errExpired.Error()}
 	case e.device.Disabled:
 		return e.device, time.Time{}, &refusal{h.opt.DisabledConnack, "403012 DeviceDisabled: the device is disabled at the hub"}
 	}
-	return e.device, token.Expiry, nil
+	return e.device, expiry, nil
 }
 
 // takeOver makes s the device's one connection; an earlier one is closed
@@ -50,6 +47,7 @@ func (h *Hub) takeOver(s *session) {
 	var earlier *session
 	h.sessions.Update(s.device.ID, func(old *session, _ bool) (*session, bool) {
 		earlier = old
+		s.number = h.totals.joins.Add(1)
 		return s, true
 	})
 	if earlier != nil {
@@ -59,6 +57,9 @@ func (h *Hub) takeOver(s *session) {
 
 // leave forgets s, unless another connection has taken over.
 func (h *Hub) leave(s *session) {
+	if s.box != nil {
+		s.box.release(s)
+	}
 	h.sessions.Update(s.device.ID, func(now *session, _ bool) (*session, bool) {
 		return now, now != nil && now != s
 	})

@@ -1,5 +1,6 @@
-// Package hub is the device endpoint of one IoT hub: who may connect, their
-// twins, and what arrives from them (hub over MQTT, device twins).
+// Package hub is one IoT hub: the device endpoint, who may connect, their twins,
+// what they send and are sent (hub over MQTT, device twins), and the service API,
+// with which back ends ask for all of it over HTTP.
 //
 // The room must not know DPS: it is given devices with keys and first twins, and
 // whoever moves a device from one hub to another does so from outside. Nor does
@@ -7,13 +8,10 @@
 package hub
 
 import (
-	"errors"
-	"fmt"
 	"sync/atomic"
 
 	"dpsfleet/provisioning"
 	"dpsfleet/provisioning/emulator/store"
-	"dpsfleet/provisioning/mqtt"
 )
 
 // Options of a hub; the zero value is usable.
@@ -21,6 +19,9 @@ type Options struct {
 	// Record is told of joins and twin reads before their answers leave. It is
 	// called from many goroutines.
 	Record func(provisioning.Exchange)
+	// Observe is told of what devices and back ends say to each other beside:
+	// telemetry, messages, direct methods, reported patches.
+	Observe func(provisioning.Exchange)
 	// DisabledConnack is the CONNACK code for a disabled device, which no
 	// document tells; 0 is 5.
 	DisabledConnack byte
@@ -31,6 +32,7 @@ type Device struct {
 	ID             string
 	RegistrationID string // at DPS; the name under which exchanges are recorded
 	Keys           provisioning.SymmetricKey
+	X509           *provisioning.X509 // instead of Keys, where it is set
 	Disabled       bool
 }
 
@@ -40,6 +42,8 @@ type Hub struct {
 	opt      Options
 	devices  store.Table[entry]
 	sessions store.Table[*session]
+	boxes    store.Table[*mailbox]      // of devices that need one
+	kept     store.Table[subscriptions] // of devices that connected with clean session 0
 	totals   counters
 }
 
@@ -53,6 +57,9 @@ type entry struct {
 func New(name string, opt Options) *Hub {
 	if opt.Record == nil {
 		opt.Record = func(provisioning.Exchange) {}
+	}
+	if opt.Observe == nil {
+		opt.Observe = func(provisioning.Exchange) {}
 	}
 	if opt.DisabledConnack == 0 {
 		opt.DisabledConnack = notAuthorized
@@ -79,6 +86,8 @@ func (h *Hub) Put(d Device, first Twin) Twin {
 // Remove deletes a device, closes its connection and returns its last twin.
 func (h *Hub) Remove(deviceID string) (Twin, bool) {
 	e, known := h.devices.Delete(deviceID)
+	h.boxes.Delete(deviceID)
+	h.kept.Delete(deviceID)
 	if s, online := h.sessions.Get(deviceID); online {
 		s.conn.Kick(errRemoved)
 	}
@@ -89,46 +98,6 @@ func (h *Hub) Remove(deviceID string) (Twin, bool) {
 func (h *Hub) Twin(deviceID string) (Twin, bool) {
 	e, known := h.devices.Get(deviceID)
 	return e.twin, known
-}
-
-// PatchDesired changes a device's desired properties, as a back end does, and
-// tells the device if it is connected and has subscribed. It returns the new
-// $version, by which a device knows the order of two changes that cross.
-func (h *Hub) PatchDesired(deviceID string, patch []byte) (int64, error) {
-	twin, err := h.change(deviceID, func(t Twin) (Twin, error) { return t.patchDesired(patch) })
-	if err != nil {
-		return 0, fmt.Errorf("changing the desired properties of %q: %w", deviceID, err)
-	}
-	s, online := h.sessions.Get(deviceID)
-	if !online || !s.wantsDesired.Load() {
-		return twin.DesiredVersion, nil
-	}
-	told := mqtt.Message{
-		Topic:   provisioning.DesiredTopic(twin.DesiredVersion),
-		Payload: withVersion(patch, twin.DesiredVersion),
-	}
-	if err := s.conn.Send(told); err != nil {
-		s.conn.Kick(fmt.Errorf("a change of desired properties could not be sent: %w", err))
-	}
-	return twin.DesiredVersion, nil
-}
-
-var errUnknownDevice = errors.New("the hub has no such device")
-
-// change applies a change to a twin, all of it or none.
-func (h *Hub) change(deviceID string, apply func(Twin) (Twin, error)) (Twin, error) {
-	err := errUnknownDevice
-	e := h.devices.Update(deviceID, func(e entry, known bool) (entry, bool) {
-		if !known {
-			return e, false
-		}
-		var next Twin
-		if next, err = apply(e.twin); err == nil {
-			e.twin = next
-		}
-		return e, true
-	})
-	return e.twin, err
 }
 
 // Totals counts what a hub has served.

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"os"
@@ -16,39 +17,67 @@ import (
 var (
 	errReplaced = errors.New("400027 ConnectionForcefullyClosedOnNewConnection: the device connected once more")
 	errRemoved  = errors.New("404001 DeviceNotFound: the device was removed from the hub")
+	errDisabled = errors.New("403012 DeviceDisabled: the device was disabled at the hub")
 	errExpired  = errors.New("401003 IotHubUnauthorized: the token has expired")
 )
 
 // session is one connection of one device. Its goroutine owns it; others read
-// conn and wantsDesired.
+// conn and the two atomics.
 type session struct {
-	hub          *Hub
-	conn         *mqtt.Conn
-	device       Device
-	expiry       time.Time
-	wantsDesired atomic.Bool
-	wantsAnswers bool
+	hub    *Hub
+	conn   *mqtt.Conn
+	device Device
+	expiry time.Time
+	number int64 // grows from one connection of a device to its next
+	wants  subscriptions
+	box    *mailbox // nil until it is needed
+
+	keeps, resumed              bool // the MQTT session, clean session 0
+	wantsDesired, wantsMessages atomic.Bool
 }
+
+// maxKeepAlive is what a hub goes by at most (hub over MQTT: 1767 s).
+const maxKeepAlive = 1767 * time.Second
 
 // Serve serves a connection whose CONNECT named this hub, from the CONNACK on.
 // It returns why the connection is over, nil after a DISCONNECT. The caller
-// closes it.
-func (h *Hub) Serve(conn *mqtt.Conn, hello mqtt.Connect, user provisioning.HubUser) error {
+// closes it. Chain is what the client brought to the TLS handshake, if anything.
+func (h *Hub) Serve(conn *mqtt.Conn, hello mqtt.Connect, user provisioning.HubUser, chain ...*x509.Certificate) error {
 	came := time.Now()
-	device, expiry, refused := h.admit(hello, user)
+	device, expiry, refused := h.admit(hello, user, chain)
 	if refused != nil {
 		h.join(came, device, 401, refused.reason)
 		return errors.Join(errors.New(refused.reason), conn.Connack(refused.code))
 	}
+	if err := checkWill(hello.Will, device.ID); err != nil {
+		return err
+	}
+	conn.LimitKeepAlive(maxKeepAlive)
 	s := &session{hub: h, conn: conn, device: device, expiry: expiry}
 	h.takeOver(s)
 	defer h.leave(s)
-	h.totals.joins.Add(1)
 	h.join(came, device, 200, "")
-	if err := conn.Connack(0); err != nil {
+	err := s.begin(s.resume(hello.CleanSession))
+	if err == nil {
+		err = s.serve()
+	}
+	if err != nil && hello.Will != nil {
+		s.publishWill(*hello.Will)
+	}
+	return err
+}
+
+// begin answers the CONNECT. A session that was kept has its subscriptions, and
+// gets what waited for them.
+func (s *session) begin(resumed bool) error {
+	if !resumed {
+		return s.conn.Connack(0)
+	}
+	if err := s.conn.Resume(); err != nil {
 		return err
 	}
-	return s.serve()
+	s.apply()
+	return s.deliver()
 }
 
 // join records a CONNECT, unless it named a device that nobody knows.
@@ -65,8 +94,14 @@ func (h *Hub) join(came time.Time, d Device, status int, reason string) {
 func (s *session) serve() error {
 	for {
 		packet, err := s.conn.Read(s.expiry)
-		if errors.Is(err, os.ErrDeadlineExceeded) && !time.Now().Before(s.expiry) {
+		if errors.Is(err, os.ErrDeadlineExceeded) && !s.expiry.IsZero() && !time.Now().Before(s.expiry) {
 			return errExpired
+		}
+		if errors.Is(err, os.ErrDeadlineExceeded) { // a Wake
+			if err := s.deliver(); err != nil {
+				return err
+			}
+			continue
 		}
 		if err != nil {
 			return err
@@ -89,44 +124,11 @@ func (s *session) handle(packet mqtt.Packet) error {
 	case mqtt.PublishPacket:
 		return s.publish(packet.Message)
 	}
-	return nil // a PUBACK; nothing is sent twice here
-}
-
-// subscribe grants what a device may subscribe to. Four filters there are, so
-// the limit of five subscriptions cannot be reached. QoS 2 is granted as 1.
-func (s *session) subscribe(packet mqtt.Packet) error {
-	granted := make([]byte, 0, len(packet.Filters))
-	for _, filter := range packet.Filters {
-		if err := s.want(filter.Topic, true); err != nil {
-			return err
-		}
-		granted = append(granted, min(filter.QoS, 1))
+	if s.box == nil {
+		return nil // a PUBACK of nothing
 	}
-	return s.conn.Suback(packet.ID, granted)
-}
-
-func (s *session) unsubscribe(packet mqtt.Packet) error {
-	for _, filter := range packet.Filters {
-		if err := s.want(filter.Topic, false); err != nil {
-			return err
-		}
-	}
-	return s.conn.Unsuback(packet.ID)
-}
-
-// want opens or closes one of the four subscriptions. For direct methods and
-// cloud-to-device messages there is nothing to send yet.
-func (s *session) want(filter string, wanted bool) error {
-	switch filter {
-	case provisioning.TwinAnswerFilter:
-		s.wantsAnswers = wanted
-	case provisioning.DesiredFilter:
-		s.wantsDesired.Store(wanted)
-	case provisioning.MethodFilter, provisioning.DeviceboundFilter(s.device.ID):
-	default:
-		return fmt.Errorf("%q is not a filter that a device may subscribe to at a hub", filter)
-	}
-	return nil
+	s.box.done(packet.ID)
+	return s.deliver()
 }
 
 // publish serves what a device publishes. The PUBACK goes first, then the
@@ -141,6 +143,9 @@ func (s *session) publish(m mqtt.Message) error {
 	if len(m.Payload) > maxMessage {
 		return fmt.Errorf("413001 MessageTooLarge: a message of %d bytes", len(m.Payload))
 	}
+	if request.Op == provisioning.Telemetry { // its PUBACK says that it is stored
+		s.telemetry(request.Properties, m)
+	}
 	if m.QoS > 0 {
 		if err := s.conn.Puback(m.ID); err != nil {
 			return err
@@ -151,8 +156,8 @@ func (s *session) publish(m mqtt.Message) error {
 		return s.twin(request, came)
 	case provisioning.ReportedPatch:
 		return s.reported(request, m.Payload)
-	case provisioning.Telemetry:
-		s.hub.totals.telemetry.Add(1)
+	case provisioning.MethodAnswer:
+		return s.methodAnswer(request, m.Payload)
 	}
 	return nil
 }
@@ -179,9 +184,13 @@ func (s *session) reported(request provisioning.HubRequest, patch []byte) error 
 	if errors.Is(err, errUnknownDevice) {
 		return errRemoved
 	}
+	x := provisioning.Exchange{Kind: provisioning.ExchangeReported, At: time.Now(), Status: 204, Asked: patch}
 	if err != nil {
+		x.Status, x.Err = 400, err.Error()
+		s.observe(x)
 		return s.answer(provisioning.TwinAnswer{Status: 400, RequestID: request.RequestID}, badPatch(err))
 	}
+	s.observe(x)
 	s.hub.totals.twinPatches.Add(1)
 	return s.answer(provisioning.TwinAnswer{Status: 204, RequestID: request.RequestID, Version: twin.ReportedVersion}, nil)
 }
@@ -196,7 +205,7 @@ func badPatch(err error) []byte {
 // answer goes out at QoS 0, whatever was subscribed, as the service's do. A
 // device that has not subscribed loses it.
 func (s *session) answer(topic provisioning.TwinAnswer, body []byte) error {
-	if !s.wantsAnswers {
+	if s.wants.answers == 0 {
 		return nil
 	}
 	return s.conn.Write(mqtt.Message{Topic: topic.String(), Payload: body})

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"net"
+	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -27,12 +29,29 @@ type site struct {
 	hub     *hub.Hub
 	network memnet.Network
 	ended   chan error // why each connection ended
+
+	mu   sync.Mutex
+	seen []provisioning.Exchange
+}
+
+func (s *site) observe(x provisioning.Exchange) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.seen = append(s.seen, x)
+}
+
+// observed are the exchanges of a kind.
+func (s *site) observed(kind provisioning.ExchangeKind) []provisioning.Exchange {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(s.seen), func(x provisioning.Exchange) bool { return x.Kind != kind })
 }
 
 // open starts a hub with one device. Its listener ends with ctx.
 func open(t *testing.T, ctx context.Context, first string) *site {
 	t.Helper()
-	s := &site{t: t, hub: hub.New(name, hub.Options{}), ended: make(chan error, 16)}
+	s := &site{t: t, ended: make(chan error, 64)}
+	s.hub = hub.New(name, hub.Options{Observe: s.observe})
 	var initial provisioning.InitialTwin
 	initial.Properties.Desired = json.RawMessage(first)
 	twin, err := hub.NewTwin(initial)
@@ -80,12 +99,31 @@ func (s *site) connect(k provisioning.Key, resource string, life time.Duration) 
 		s.t.Fatal(err)
 	}
 	conn := mqtt.New(context.Background(), nc, mqtt.Options{MaxPacket: 1 << 20})
+	err = conn.Connect(hello(k, resource, life), soon())
+	return conn, err
+}
+
+func hello(k provisioning.Key, resource string, life time.Duration) mqtt.Connect {
 	user := provisioning.HubUser{Host: name, DeviceID: deviceID, APIVersion: provisioning.HubAPIVersion}
-	err = conn.Connect(mqtt.Connect{
+	return mqtt.Connect{
 		ClientID: deviceID, Username: user.String(),
 		Password: []byte(provisioning.SignToken(k, resource, time.Now().Add(life), "")),
-	}, soon())
-	return conn, err
+	}
+}
+
+// greet connects with a CONNECT of its own.
+func (s *site) greet(change func(*mqtt.Connect)) *mqtt.Conn {
+	s.t.Helper()
+	nc, err := s.network.Dial(context.Background(), "tcp", "127.0.0.1:8883")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	conn, h := mqtt.New(context.Background(), nc, mqtt.Options{MaxPacket: 1 << 20}), hello(key(), resource, 24*time.Hour)
+	change(&h)
+	if err := conn.Connect(h, soon()); err != nil {
+		s.t.Fatal(err)
+	}
+	return conn
 }
 
 const resource = name + "/devices/" + deviceID

@@ -17,6 +17,8 @@ type Twin struct {
 	Reported        json.RawMessage
 	DesiredVersion  int64
 	ReportedVersion int64
+	// Changes counts what back ends changed, tags included; the etag is made of it.
+	Changes int64
 }
 
 // NewTwin is the twin of a new device. It says what is wrong with an initial
@@ -42,18 +44,8 @@ func (t Twin) JSON() []byte {
 	return o.Bytes()
 }
 
-func (t Twin) patchDesired(patch []byte) (Twin, error) {
-	merged, err := patched(t.Desired, patch)
-	if err != nil {
-		return Twin{}, err
-	}
-	t.Desired = merged
-	t.DesiredVersion++
-	return t, nil
-}
-
 func (t Twin) patchReported(patch []byte) (Twin, error) {
-	merged, err := patched(t.Reported, patch)
+	merged, err := patched(t.Reported, patch, maxProperties)
 	if err != nil {
 		return Twin{}, err
 	}
@@ -63,15 +55,15 @@ func (t Twin) patchReported(patch []byte) (Twin, error) {
 }
 
 // patched checks a patch, merges it and checks the sum.
-func patched(properties, patch []byte) (json.RawMessage, error) {
-	if err := check(patch, maxProperties); err != nil {
+func patched(properties, patch []byte, limit int) (json.RawMessage, error) {
+	if err := check(patch, limit); err != nil {
 		return nil, err
 	}
 	merged, err := merge(properties, patch)
 	if err != nil {
 		return nil, err
 	}
-	return merged, check(merged, maxProperties)
+	return merged, check(merged, limit)
 }
 
 // document checks a whole document; none is an empty one.

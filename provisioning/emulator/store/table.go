@@ -1,7 +1,7 @@
 // Package store keeps what the emulated cloud remembers: tables of values, found
-// by id. In memory today; a table that survives a restart fits behind the same
-// methods, because values go in and come out by copy and nobody holds a pointer
-// into a table.
+// by id. They are in memory; a [File] keeps some of them across restarts, behind
+// the same methods, because values go in and come out by copy and nobody holds a
+// pointer into a table.
 //
 // The room must not know what it keeps: no registration, no twin, no key. It
 // imports nothing of ours.
@@ -22,6 +22,16 @@ type Table[V any] struct {
 type shard[V any] struct {
 	mu   sync.Mutex
 	rows map[string]V
+	// changed are the ids of rows that a File has yet to write; nil, and costing
+	// nothing, in a table that no File keeps.
+	changed map[string]struct{}
+}
+
+// touch is called with mu held.
+func (s *shard[V]) touch(id string) {
+	if s.changed != nil {
+		s.changed[id] = struct{}{}
+	}
 }
 
 // Get is the value of id, if there is one.
@@ -47,6 +57,7 @@ func (t *Table[V]) Update(id string, change func(v V, ok bool) (V, bool)) V {
 	defer s.mu.Unlock()
 	old, ok := s.rows[id]
 	v, keep := change(old, ok)
+	s.touch(id)
 	if !keep {
 		delete(s.rows, id)
 		return v
@@ -65,6 +76,7 @@ func (t *Table[V]) Delete(id string) (V, bool) {
 	defer s.mu.Unlock()
 	v, ok := s.rows[id]
 	delete(s.rows, id)
+	s.touch(id)
 	return v, ok
 }
 

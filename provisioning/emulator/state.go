@@ -1,0 +1,154 @@
+package emulator
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"dpsfleet/provisioning"
+	"dpsfleet/provisioning/emulator/store"
+)
+
+// stateVersion is of what a state file holds. It changes when an older program
+// would read a newer file wrong, or the other way round.
+const stateVersion = "1"
+
+// openState makes the cloud remember, if it is to: enrollments, registrations,
+// the hubs' devices with their twins, the keys of the policies and the authority.
+// The hubs come last, so that a crash leaves no registration whose device is not
+// yet at its hub.
+func (c *Cloud) openState() error {
+	if c.cfg.State == "" {
+		return nil
+	}
+	file, err := store.Open(c.cfg.State, store.Options{
+		Version: stateVersion,
+		Failed:  func(err error) { c.cfg.Log.Error("the state was not written; it is tried again", "error", err) },
+	})
+	if err != nil {
+		return err
+	}
+	c.state = file
+	return c.keepTables()
+}
+
+func (c *Cloud) keepTables() error {
+	enrollments := store.Codec[provisioning.Enrollment]{
+		Encode: provisioning.Enrollment.JSON,
+		Decode: func(row []byte) (provisioning.Enrollment, bool, error) {
+			e, err := provisioning.ParseEnrollment(row)
+			return e, true, err
+		},
+	}
+	declarations := store.Codec[declaration]{
+		Encode: func(d declaration) ([]byte, error) { return json.Marshal(d) },
+		Decode: func(row []byte) (d declaration, _ bool, err error) { return d, true, json.Unmarshal(row, &d) },
+	}
+	if err := store.Keep(c.state, "declarations", &c.declared, declarations); err != nil {
+		return err
+	}
+	if err := store.Keep(c.state, "individual enrollments", &c.individuals, enrollments); err != nil {
+		return err
+	}
+	if err := store.Keep(c.state, "enrollment groups", &c.groups, enrollments); err != nil {
+		return err
+	}
+	if err := store.Keep(c.state, "registrations", &c.registrations, store.Codec[registration]{Encode: keep, Decode: recall}); err != nil {
+		return err
+	}
+	for _, name := range c.cfg.LinkedHubs {
+		if err := c.hubs[strings.ToLower(name)].Keep(c.state); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keptRegistration is a registration as a state file has it. The payload is bytes
+// there, because encoding/json rewrites what stands in JSON as JSON.
+type keptRegistration struct {
+	Registration registration
+	Payload      []byte
+}
+
+func keep(r registration) ([]byte, error) {
+	kept := keptRegistration{Registration: r, Payload: r.Operation.Verdict.Payload}
+	kept.Registration.Operation.Verdict.Payload = nil
+	return provisioning.Marshal(kept)
+}
+
+// recall reads a registration. An allocation that ran when the process ended is
+// lost: its operation is unknown from now on, a device that was assigned before is
+// still there, and one that was not has never registered.
+func recall(row []byte) (registration, bool, error) {
+	var kept keptRegistration
+	if err := json.Unmarshal(row, &kept); err != nil {
+		return registration{}, false, err
+	}
+	r := kept.Registration
+	r.Operation.Verdict.Payload = kept.Payload
+	if r.Operation.Decided {
+		return r, true, nil
+	}
+	r.Operation = operation{Decided: true, Verdict: provisioning.RegistrationState{
+		RegistrationID: r.ID, Created: provisioning.Timestamp{Time: r.Created}, LastUpdated: provisioning.Timestamp{Time: r.Created},
+		AssignedHub: r.Hub, DeviceID: r.DeviceID, Status: provisioning.Assigned, Substatus: provisioning.InitialAssignment,
+	}}
+	return r, r.Hub != "", nil
+}
+
+// remembered is the value that the state file has under name, or else what
+// produce makes; without a state file it is always made.
+func (c *Cloud) remembered(name string, produce func() ([]byte, error)) ([]byte, error) {
+	if c.state == nil {
+		return produce()
+	}
+	return c.state.Once(name, produce)
+}
+
+// authority signs the certificates of DPS and the hubs. It is made anew in the
+// last month of its life.
+func (c *Cloud) authority() (*provisioning.Authority, error) {
+	const name = "certificate authority"
+	for {
+		text, err := c.remembered(name, newAuthority)
+		if err != nil {
+			return nil, err
+		}
+		authority, err := provisioning.ParseAuthority(text)
+		if err != nil {
+			return nil, fmt.Errorf("reading the %s: %w", name, err)
+		}
+		if c.state == nil || time.Now().AddDate(0, 1, 0).Before(authority.Certificate().NotAfter) {
+			return authority, nil
+		}
+		c.cfg.Log.Warn("the certificate authority of the state file expires soon; clients must trust a new one")
+		if err := c.state.Forget(name); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// newAuthority is a certificate and its private key, in PEM.
+func newAuthority() ([]byte, error) {
+	authority, err := provisioning.NewAuthority("dpsfleet emulator", time.Now())
+	if err != nil {
+		return nil, err
+	}
+	key, err := authority.KeyPEM()
+	return append(authority.PEM(), key...), err
+}
+
+// makeOwners makes the keys of the policies, or finds those of the state file.
+func (c *Cloud) makeOwners() error {
+	c.owners = make(map[string]provisioning.Key, 2)
+	for _, policy := range []string{dpsOwner, hubOwner} {
+		key, err := c.remembered("key of "+policy, func() ([]byte, error) { return provisioning.NewKey(), nil })
+		if err != nil {
+			return err
+		}
+		c.owners[policy] = key
+	}
+	return nil
+}
