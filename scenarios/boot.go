@@ -18,7 +18,9 @@ func (r *run) bootOne(ctx context.Context, a fleet.Arrival, due time.Time) {
 		r.drop(a, due, &device.Failure{Outcome: device.OutcomeFailed, Err: err}, device.Failed)
 		return
 	}
-	d.Key = r.key(f, d.ID)
+	if d.Certificate = r.certificate(a); d.Certificate == nil {
+		d.Key = r.key(f, d.ID)
+	}
 	d.Until, d.Stay, d.Telemetry = f.Until, durationOf(f.Stay), durationOf(f.Telemetry)
 	d.Run(ctx, &r.target, due, r.record)
 }
@@ -67,12 +69,16 @@ func (r *run) key(f Fleet, id string) provisioning.Key {
 		key, _ := r.cloud.Key(id)
 		return key
 	}
-	group := f.EnrollmentGroup
-	if group == "" {
-		group = r.firstGroup()
-	}
-	key, _ := r.cloud.Key(group)
+	key, _ := r.cloud.Key(r.groupOf(f))
 	return key.Derive(id)
+}
+
+// groupOf is the enrollment group of a fleet.
+func (r *run) groupOf(f Fleet) string {
+	if f.EnrollmentGroup != "" {
+		return f.EnrollmentGroup
+	}
+	return r.firstGroup()
 }
 
 func (r *run) firstGroup() string {

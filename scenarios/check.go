@@ -97,6 +97,7 @@ func (c *checker) fleets() {
 			c.add(at+"/arrive", "%s", err)
 		}
 		c.group(at, f)
+		c.certificateOf(at, f)
 		c.expectations(at, f)
 	}
 	if len(c.s.Fleets) == 0 {

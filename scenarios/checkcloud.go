@@ -21,12 +21,17 @@ func (c *checker) cloud() {
 		return
 	}
 	c.hubs("/cloud/linkedHubs", cloud.LinkedHubs)
+	for _, name := range slices.Sorted(maps.Keys(cloud.Hubs)) {
+		c.linked("/cloud/hubs/"+escapePointer.Replace(name), name)
+	}
 	if strings.ContainsAny(cloud.IDScope, "/ ") {
 		c.add("/cloud/idScope", "an id scope has neither slashes nor spaces")
 	}
-	c.s.policies = make(map[string]allocation.Policy)
+	c.s.policies, c.s.proofs = make(map[string]allocation.Policy), make(map[string]proof)
 	for _, name := range slices.Sorted(maps.Keys(cloud.EnrollmentGroups)) {
-		c.enrollment("/cloud/enrollmentGroups/"+escapePointer.Replace(name), cloud.EnrollmentGroups[name])
+		at := "/cloud/enrollmentGroups/" + escapePointer.Replace(name)
+		c.enrollment(at, cloud.EnrollmentGroups[name])
+		c.attestation(at, cloud.EnrollmentGroups[name], true)
 	}
 	for _, id := range slices.Sorted(maps.Keys(cloud.IndividualEnrollments)) {
 		at := "/cloud/individualEnrollments/" + escapePointer.Replace(id)
@@ -34,6 +39,7 @@ func (c *checker) cloud() {
 			c.mistakes = append(c.mistakes, c.doc.mistakeAtKey(at, err.Error()))
 		}
 		c.enrollment(at, cloud.IndividualEnrollments[id])
+		c.attestation(at, cloud.IndividualEnrollments[id], false)
 	}
 }
 
@@ -82,12 +88,24 @@ func (c *checker) enrollment(at string, e Enrollment) {
 	if e.WebhookURL != "" && !strings.HasPrefix(e.WebhookURL, "http://") && !strings.HasPrefix(e.WebhookURL, "https://") {
 		c.add(at+"/webhookUrl", "a webhook's URL begins with https:// or http://")
 	}
+	if e.AllocationPolicy == provisioning.AllocateGeoLatency && !c.measured(e) {
+		c.add(at+"/allocationPolicy", "geoLatency needs a latency of one of its hubs, as hubs: {HUB: {latency: {westeurope: 20ms}}}")
+	}
 	for i, hub := range e.IoTHubs {
 		c.linked(at+"/iotHubs/"+strconv.Itoa(i), hub)
 	}
 	if e.IoTHubHostName != "" {
 		c.linked(at+"/iotHubHostName", e.IoTHubHostName)
 	}
+}
+
+// measured reports whether one of the hubs of an enrollment has a latency.
+func (c *checker) measured(e Enrollment) bool {
+	hubs := e.IoTHubs
+	if len(hubs) == 0 {
+		hubs = c.s.Cloud.LinkedHubs
+	}
+	return slices.ContainsFunc(hubs, func(name string) bool { return len(c.s.Cloud.Hubs[name].Latency) > 0 })
 }
 
 // linked complains of a hub that is not linked.

@@ -16,12 +16,14 @@ import (
 const TutorialGroupKey = "oiK77Oy7rBw8YB6IS6ukRChAw+Yq6GC61RMrPLSTiOOtdI+XDu0LmLuNm11p+qv2I+adqGUdZHm46zXAQdZoOA=="
 
 // Config is the cloud of the scenario as the emulator takes it. The first group
-// by name has the key that is given, or its own, or else the fallback; where all
-// are nil, as for the other groups, keys are made.
+// by name that attests by key has the one that is given, or its own, or else the
+// fallback; where all are nil, as for the other groups, keys are made.
 func (s Scenario) Config(given, fallback provisioning.Key) emulator.Config {
 	config := emulator.Config{
 		IDScope:      s.Cloud.IDScope,
 		LinkedHubs:   s.Cloud.LinkedHubs,
+		Hubs:         s.Cloud.Hubs,
+		Quotas:       s.Cloud.Quotas,
 		Answers:      s.Cloud.Answers.config(),
 		Undocumented: s.Cloud.Undocumented,
 		Seed:         s.Seed,
@@ -30,6 +32,9 @@ func (s Scenario) Config(given, fallback provisioning.Key) emulator.Config {
 		e := s.enrollment(s.Cloud.EnrollmentGroups[name])
 		e.EnrollmentGroupID = name
 		switch key := e.Attestation.SymmetricKey; {
+		case key == nil: // it attests by certificate
+			config.Enrollments = append(config.Enrollments, e)
+			continue
 		case given != nil:
 			key.Primary = given
 		case key.Primary == nil:
@@ -65,11 +70,7 @@ func (a *Answers) config() *emulator.Answers {
 // enrollment is a record as DPS has it.
 func (s Scenario) enrollment(e Enrollment) emulator.Enrollment {
 	record := emulator.Enrollment{Enrollment: provisioning.Enrollment{
-		DeviceID: e.DeviceID,
-		Attestation: provisioning.Attestation{
-			Type:         provisioning.AttestSymmetricKey,
-			SymmetricKey: &provisioning.SymmetricKey{Primary: e.PrimaryKey, Secondary: e.SecondaryKey},
-		},
+		DeviceID:       e.DeviceID,
 		IoTHubHostName: e.IoTHubHostName,
 		InitialTwin:    e.InitialTwin,
 		Provisioning:   e.ProvisioningStatus,
@@ -77,6 +78,7 @@ func (s Scenario) enrollment(e Enrollment) emulator.Enrollment {
 		Allocation:     e.AllocationPolicy,
 		IoTHubs:        e.IoTHubs,
 	}}
+	s.attest(&record, e)
 	if e.WebhookURL != "" {
 		record.Allocation = provisioning.AllocateCustom
 		record.CustomAllocation = &provisioning.CustomAllocationDefinition{

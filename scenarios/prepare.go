@@ -37,7 +37,17 @@ func (r *run) prepare(ctx context.Context) error {
 	if r.Scenario.Target != nil {
 		return r.aimAtTarget()
 	}
-	return r.startCloud(context.WithoutCancel(ctx))
+	if err := r.needsTLS(); err != nil {
+		return err
+	}
+	if err := r.startCloud(context.WithoutCancel(ctx)); err != nil {
+		return err
+	}
+	if err := r.makeCertificates(ctx); err != nil {
+		r.closeCloud()
+		return fmt.Errorf("making the devices' certificates: %w", err)
+	}
+	return nil
 }
 
 // preflight finds what the machine lacks before anything is started.
@@ -76,8 +86,12 @@ func (r *run) startCloud(ctx context.Context) error {
 		return err
 	}
 	config := r.Config(r.env.GroupKey, tutorial)
-	config.TLS = r.env.Network == NetworkTLS
+	config.TLS = r.env.Network.secure()
+	if r.env.Network == NetworkWSS {
+		config.HTTPS = "127.0.0.1:0"
+	}
 	config.Record = r.rec.exchange
+	config.Observe.Off = true // the recorder has it all
 	config.FunctionLog = r.env.FunctionLog
 	config.Log = r.env.Log
 	config.Transport = r.faults.transport
@@ -91,7 +105,11 @@ func (r *run) startCloud(ctx context.Context) error {
 	r.cloud = cloud
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(cloud.CA())
-	r.aim(cloud.Addr(), cloud.Addr(), roots)
+	address := cloud.Addr()
+	if r.env.Network == NetworkWSS {
+		address = cloud.HTTPSAddr()
+	}
+	r.aim(address, address, roots)
 	r.target.IDScope = cloud.IDScope()
 	return nil
 }
@@ -147,7 +165,8 @@ func (r *run) aim(endpoint, gateway string, roots *x509.CertPool) {
 	if r.env.Network == NetworkMemory {
 		r.target.Dial = r.memory.Dial
 	}
-	if r.env.Network == NetworkTLS {
+	r.target.WebSocket = r.env.Network == NetworkWSS
+	if r.env.Network.secure() {
 		r.target.TLS = r.tls(roots)
 	}
 }

@@ -2,6 +2,7 @@ package scenarios
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"log/slog"
@@ -18,13 +19,28 @@ import (
 // Network is what devices and cloud are joined by.
 type Network string
 
-// The networks: TLS on TCP, MQTT in the clear on TCP, and MQTT in the clear
-// inside the process, without the operating system.
+// The networks: TLS on TCP, MQTT over WebSocket in TLS on TCP, MQTT in the clear
+// on TCP, and MQTT in the clear inside the process, without the operating system.
 const (
 	NetworkTLS    Network = "tls"
+	NetworkWSS    Network = "wss"
 	NetworkTCP    Network = "tcp"
 	NetworkMemory Network = "memory"
 )
+
+// Networks lists them.
+func Networks() []Network { return []Network{NetworkTLS, NetworkWSS, NetworkTCP, NetworkMemory} }
+
+// DefaultPort is Azure's for devices on this network.
+func (n Network) DefaultPort() string {
+	if n == NetworkWSS {
+		return "443"
+	}
+	return "8883"
+}
+
+// secure reports whether there is TLS.
+func (n Network) secure() bool { return n == NetworkTLS || n == NetworkWSS }
 
 // Env is what a run needs beside its scenario. The zero value runs over TLS,
 // without a log.
@@ -68,8 +84,10 @@ type run struct {
 	memory memnet.Network
 	cloud  *emulator.Cloud // nil for a target
 	target device.Target
-	rec    *recorder
-	faults *faults
+	// certificates are the devices', by fleet and arrival; nil where none has one.
+	certificates [][]*tls.Certificate
+	rec          *recorder
+	faults       *faults
 }
 
 // Run plays a scenario to its end, or to the end of ctx, and reports. An error

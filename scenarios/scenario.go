@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"crypto/tls"
 	"encoding/json"
 	"slices"
 
@@ -41,6 +42,7 @@ type Scenario struct {
 
 	text     []byte
 	policies map[string]allocation.Policy // by what the scenario calls them
+	proofs   map[string]proof             // by file
 }
 
 // Cloud is what the emulator is made of.
@@ -49,6 +51,8 @@ type Cloud struct {
 	IDScope string `json:"idScope,omitempty"`
 	// LinkedHubs are the host names of the IoT hubs.
 	LinkedHubs []string `json:"linkedHubs" jsonschema:"minItems=1,maxItems=50"`
+	// Hubs are what is particular about some of them, by host name.
+	Hubs map[string]emulator.LinkedHub `json:"hubs,omitempty"`
 	// EnrollmentGroups let in every device whose key is derived from theirs.
 	EnrollmentGroups map[string]Enrollment `json:"enrollmentGroups,omitempty"`
 	// IndividualEnrollments let in, or keep out, the device of that
@@ -56,6 +60,9 @@ type Cloud struct {
 	IndividualEnrollments map[string]Enrollment `json:"individualEnrollments,omitempty"`
 	// Answers is how long the service takes; left out, as long as the real one.
 	Answers *Answers `json:"answers,omitempty"`
+	// Quotas are the limits that DPS and the hubs keep to: none, real, or so many
+	// times the real ones, as 10x and 0.1x; none.
+	Quotas emulator.Quotas `json:"quotas,omitempty"`
 	// Undocumented is what the emulator does where no document of Microsoft's
 	// says what DPS does.
 	Undocumented emulator.Undocumented `json:"undocumented,omitzero"`
@@ -83,13 +90,22 @@ type Enrollment struct {
 	// FunctionKey says how the policy's webhook is protected: not at all, by a
 	// key that DPS has, or by one that the enrollment lacks.
 	FunctionKey        FunctionKey                     `json:"functionKey,omitempty" jsonschema:"enum=none,enum=required,enum=missing"`
-	AllocationPolicy   provisioning.AllocationPolicy   `json:"allocationPolicy,omitempty" jsonschema:"enum=hashed,enum=static,enum=custom"`
+	AllocationPolicy   provisioning.AllocationPolicy   `json:"allocationPolicy,omitempty" jsonschema:"enum=hashed,enum=geoLatency,enum=static,enum=custom"`
 	DeviceID           string                          `json:"deviceId,omitempty"`
 	IoTHubs            []string                        `json:"iotHubs,omitempty"`
 	IoTHubHostName     string                          `json:"iotHubHostName,omitempty"`
 	ProvisioningStatus provisioning.ProvisioningStatus `json:"provisioningStatus,omitempty" jsonschema:"enum=enabled,enum=disabled"`
 	ReprovisionPolicy  *provisioning.ReprovisionPolicy `json:"reprovisionPolicy,omitempty"`
 	InitialTwin        *provisioning.InitialTwin       `json:"initialTwin,omitempty"`
+	// Attestation is how devices prove who they are: by keys, or by certificates,
+	// which need TLS; symmetricKey.
+	Attestation provisioning.AttestationType `json:"attestation,omitempty" jsonschema:"enum=symmetricKey,enum=x509,enum=tpm"`
+	// CA is the path of a PEM file with the certificate of the authority that signs
+	// a group's devices' certificates, and Certificate of one with an individual
+	// enrollment's own. What is left out is made. To sign devices of a fleet
+	// dpsfleet needs the authority's private key, in the same file.
+	CA          string `json:"ca,omitempty"`
+	Certificate string `json:"certificate,omitempty"`
 	// PrimaryKey and SecondaryKey are made where none is given.
 	PrimaryKey   provisioning.Key `json:"primaryKey,omitempty"`
 	SecondaryKey provisioning.Key `json:"secondaryKey,omitempty"`
@@ -127,6 +143,9 @@ type Target struct {
 	// GroupKey. Insecure takes any certificate. Both come from the command line.
 	DeviceKey provisioning.Key `json:"-"`
 	Insecure  bool             `json:"-"`
+	// Certificate is what every device brings to the TLS handshake, instead of a
+	// token. It comes from the command line.
+	Certificate *tls.Certificate `json:"-"`
 	// RootCAs is what CA holds.
 	RootCAs []byte `json:"-"`
 }
@@ -167,6 +186,10 @@ type Fleet struct {
 	// EnrollmentGroup is whose key the devices' are derived from; left out, the
 	// first one's by name.
 	EnrollmentGroup string `json:"enrollmentGroup,omitempty"`
+	// Certificate is which one devices bring that attest by certificate: that of
+	// their enrollment, or one that they signed themselves and nobody knows;
+	// enrollment.
+	Certificate FleetCertificate `json:"certificate,omitempty" jsonschema:"enum=enrollment,enum=self-signed"`
 	// Start is when the fleet begins to arrive.
 	Start Duration `json:"start,omitempty"`
 	// Arrive is how it arrives; left out, all at once.
@@ -180,6 +203,15 @@ type Fleet struct {
 	// Expect says how its boots should end; left out, assigned.
 	Expect metrics.Expectations `json:"expect,omitempty"`
 }
+
+// FleetCertificate says which certificate the devices of a fleet bring.
+type FleetCertificate string
+
+// The two of them; an empty one is the enrollment's.
+const (
+	CertificateOfEnrollment FleetCertificate = "enrollment"
+	CertificateSelfSigned   FleetCertificate = "self-signed"
+)
 
 // first is the number of the fleet's first device.
 func (f Fleet) first() int {

@@ -74,6 +74,8 @@ func ofItsOwn(t reflect.Type) *jsonschema.Schema {
 		return text("dps-window")
 	case reflect.TypeFor[scenarios.FaultAction]():
 		return text("dps-fault")
+	case reflect.TypeFor[emulator.Quotas]():
+		return text("dps-quotas")
 	case reflect.TypeFor[emulator.Span]():
 		return text("dps-span")
 	case reflect.TypeFor[scenarios.Stages]():

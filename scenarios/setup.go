@@ -24,10 +24,14 @@ func (e *SetupError) advice() string {
 		return "nobody answers there; start a DPS with `dpsfleet emulate`, or check --endpoint and --gateway"
 	case device.CauseUntrusted:
 		return "the server's certificate is not trusted; name its root with --ca FILE (`dpsfleet emulate --ca-out FILE` writes one)"
+	case device.CauseNoWebSocket:
+		return "nothing there speaks MQTT over WebSocket; check the port, which is not that of MQTT (`dpsfleet emulate --https ADDR` serves one)"
 	case device.CauseIDScope:
 		return "DPS does not talk to these devices, as it does when it does not know the id scope; check --id-scope"
 	case device.CauseConnackRefused:
 		return "the server refused the devices' user name; check --id-scope and the registration ids"
+	case device.CauseCertificate:
+		return "DPS refused the devices' certificate; check that the enrollment has it, or the authority that signed it, and that its common name is the registration id"
 	case device.CauseUnauthorized:
 		return "DPS refused the devices' key; check that --group-key-file holds a key of the enrollment group"
 	}

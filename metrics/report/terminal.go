@@ -63,6 +63,9 @@ func (p *page) times(r metrics.Report) {
 			stages = append(stages, fmt.Sprintf("%s %v", name, t.P50))
 		}
 	}
+	if t, ok := named["waiting"]; ok { // not every boot has to
+		stages = append(stages, fmt.Sprintf("waiting %v in %s boots", t.P50, thousands(int(t.Count))))
+	}
 	if len(stages) > 0 {
 		p.printf("  (%s)", strings.Join(stages, ", "))
 	}
