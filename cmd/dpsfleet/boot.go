@@ -30,11 +30,13 @@ usage.`,
 		Example: `  dpsfleet boot --registration-id breakroom499-contoso-tstrsd-007
   dpsfleet boot --registration-id mainbuilding167-contoso-hpsd-088
   dpsfleet boot --registration-id doorbell1 --payload '{"model":"doorbell"}'
-  dpsfleet boot --registration-id ID --endpoint localhost:8883 --ca dpsfleet-ca.pem --id-scope 0ne00002193`,
+  dpsfleet boot --registration-id ID --endpoint localhost:8883 --ca dpsfleet-ca.pem --id-scope 0ne00002193
+  dpsfleet boot --registration-id ID --endpoint localhost:8883 --ca dpsfleet-ca.pem --id-scope 0ne00002193 --cert ID.pem --key ID.key`,
 		Args: wants(),
 		RunE: func(cmd *cobra.Command, _ []string) error { return p.boot(cmd, &target, &flags) },
 	}
 	target.add(cmd)
+	target.addCertificate(cmd)
 	cmd.Flags().StringVar(&flags.id, "registration-id", "", "the device's registration `ID`")
 	cmd.Flags().StringVar(&flags.payload, "payload", "", "the `JSON` that goes with the registration; the tutorial's if not given")
 	cmd.Flags().StringVar(&flags.scenario, "scenario", "contoso-boot", "the `NAME|FILE` whose cloud is started")
@@ -84,12 +86,15 @@ func (p *program) boot(cmd *cobra.Command, target *targetFlags, flags *bootFlags
 	if err != nil {
 		return err
 	}
-	if host, _, _ := net.SplitHostPort(target.endpoint); isLoopback(host) {
+	if host, _, _ := net.SplitHostPort(withPort(target.endpoint, scenarios.Network(target.network))); isLoopback(host) {
 		// An emulator in another process, whose hubs are all behind the same
 		// address: those of its default scenario are meant as well.
 		if mixed, err := scenarios.ReadShipped(emulated); err == nil {
 			target.hubs = append(target.hubs, mixed.Hubs()...)
 		}
+	}
+	if err := target.checkCertificate(cmd); err != nil {
+		return err
 	}
 	s, env, err := target.apply(p, cmd, s)
 	if err != nil {

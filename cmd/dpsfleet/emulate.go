@@ -7,7 +7,6 @@ import (
 	"net"
 	"os"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -52,6 +51,7 @@ scenario. These are its defaults:
 		},
 	}
 	cmd.Flags().StringVar(&flags.mqtt, "mqtt", "127.0.0.1:8883", "`ADDR` to listen on for MQTT; port 0 picks a free one")
+	cmd.Flags().StringVar(&flags.https, "https", "", "`ADDR` to listen on for all that speaks HTTP, MQTT over WebSocket and the device API among it; left out, nothing does")
 	cmd.Flags().BoolVar(&flags.plain, "plain", false, "MQTT in the clear, without TLS")
 	cmd.Flags().StringVar(&flags.caOut, "ca-out", "dpsfleet-ca.pem", "`FILE` for the root certificate that clients are to trust")
 	cmd.Flags().StringVar(&flags.webhook, "webhook", "", "your own allocation function's `URL`, called instead of the scenario's policy")
@@ -59,21 +59,35 @@ scenario. These are its defaults:
 	cmd.Flags().StringVar(&flags.groupKeyFile, "group-key-file", "", "`FILE` with the enrollment group's key (- is standard input); otherwise DPS_GROUP_KEY")
 	cmd.Flags().StringVar(&flags.groupKeyOut, "group-key-out", "", "`FILE` for a key of the enrollment group that is made")
 	cmd.Flags().StringVar(&flags.targetIsMine, "target-is-mine", "", "the `HOST` of --webhook, beyond this machine, that is yours to load")
+	cmd.Flags().StringVar(&flags.quotas, "quotas", "", "the `LIMITS` that DPS and hubs keep to: none, real, or a factor as 10x and 0.1x; otherwise the scenario's")
+	cmd.Flags().StringVar(&flags.state, "state", "", "`FILE` in which enrollments, registrations, twins and the root certificate outlive emulate; it holds secrets")
+	flags.out.flags(cmd)
 	cmd.Flags().BoolVar(&flags.fast, "fast", false, "answer at once, not at the pace of the real service")
 	return cmd
 }
 
 type emulateFlags struct {
-	mqtt, caOut, webhook, functionKeyFile string
-	groupKeyFile, groupKeyOut             string
-	targetIsMine                          string
-	plain, fast                           bool
+	mqtt, https, caOut, webhook, functionKeyFile string
+	groupKeyFile, groupKeyOut                    string
+	targetIsMine                                 string
+	plain, fast                                  bool
+	quotas, state                                string
+	out                                          outFiles
+}
+
+// mayCall keeps back ends that make enrollments from turning the emulator on
+// others.
+func (f *emulateFlags) mayCall(host string) error {
+	if isLoopback(host) || strings.EqualFold(host, f.targetIsMine) {
+		return nil
+	}
+	return fmt.Errorf("its webhook on %q is not on this machine; if it is yours to load, emulate with --target-is-mine HOST", host)
 }
 
 func undocumentedHelp() string {
 	var b strings.Builder
 	for _, s := range emulator.Settings() {
-		fmt.Fprintf(&b, "  %-24s %-10s %s\n", s.Name, s.Default, s.About)
+		fmt.Fprintf(&b, "  %-26s %-10s %s\n", s.Name, s.Default, s.About)
 	}
 	return strings.TrimRight(b.String(), "\n")
 }
@@ -85,6 +99,9 @@ func (p *program) emulate(cmd *cobra.Command, name string, flags *emulateFlags) 
 	}
 	if s.Cloud == nil {
 		return usage(cmd, "%s has a target elsewhere, and no cloud to emulate", name)
+	}
+	if err := flags.out.check(cmd, flags.https); err != nil {
+		return err
 	}
 	if flags.webhook != "" {
 		address, err := p.webhookURL(cmd, flags.webhook, flags.functionKeyFile)
@@ -102,16 +119,25 @@ func (p *program) emulate(cmd *cobra.Command, name string, flags *emulateFlags) 
 	}
 	config := s.Config(given, fallback)
 	config.Address = flags.mqtt
+	config.HTTPS = flags.https
+	config.Listen = flags.listen
 	config.TLS = !flags.plain
+	config.State = flags.state
+	config.MayCall = flags.mayCall
 	config.FunctionLog = p.stdout
 	config.Log = slog.New(slog.NewTextHandler(p.stderr, nil))
+	if flags.quotas != "" {
+		if config.Quotas, err = emulator.ParseQuotas(flags.quotas); err != nil {
+			return usage(cmd, "--quotas: %s", err)
+		}
+	}
 	if flags.fast {
 		fast := emulator.Fast()
 		config.Answers = &fast
 	}
 	cloud, err := emulator.Start(cmd.Context(), config)
 	if err != nil {
-		return listenError("--mqtt", err)
+		return err
 	}
 	defer cloud.Close()
 	if err := p.announce(cloud, s, flags); err != nil {
@@ -124,23 +150,23 @@ func (p *program) emulate(cmd *cobra.Command, name string, flags *emulateFlags) 
 // emulatedKey is the group's key that is given, or the one for a scenario that has
 // none. The tutorial's is known to everybody, so it is for loopback only.
 func (p *program) emulatedKey(cmd *cobra.Command, flags *emulateFlags) (given, fallback provisioning.Key, err error) {
-	host, _, err := net.SplitHostPort(flags.mqtt)
+	here, err := flags.onThisMachine(cmd)
 	if err != nil {
-		return nil, nil, usage(cmd, "--mqtt %q is not HOST:PORT, as 127.0.0.1:8883 is", flags.mqtt)
+		return nil, nil, err
 	}
 	given, err = p.groupKey(flags.groupKeyFile)
 	if err != nil {
 		return nil, nil, err
 	}
 	switch {
-	case given != nil && isTutorials(given) && !isLoopback(host):
+	case given != nil && isTutorials(given) && !here:
 		return nil, nil, errors.New("everybody knows the tutorial's group key; beyond this machine, use another")
 	case given != nil:
 		return given, nil, nil
 	case flags.groupKeyOut != "":
 		made := provisioning.NewKey()
 		return made, nil, writeNew(flags.groupKeyOut, []byte(made.Base64()+"\n"), 0o600)
-	case !isLoopback(host):
+	case !here:
 		return nil, nil, usage(cmd, "beyond this machine the tutorial's group key is not taken; name one with --group-key-file, or --group-key-out FILE to have one made")
 	}
 	fallback, err = provisioning.ParseKey(scenarios.TutorialGroupKey)
@@ -184,12 +210,11 @@ func (p *program) announce(cloud *emulator.Cloud, s scenarios.Scenario, flags *e
 		fmt.Fprintf(p.stdout, "linked hub        %s\n", hub)
 	}
 	for _, e := range cloud.Enrollments() {
+		kind := "enrollment group "
 		if e.RegistrationID != "" {
-			fmt.Fprintf(p.stdout, "enrollment        %s\n", printable(e.ID()))
-			continue
+			kind = "enrollment       "
 		}
-		key, _ := cloud.Key(e.ID())
-		fmt.Fprintf(p.stdout, "enrollment group  %s; its key is %s\n", printable(e.ID()), keyOf(key, flags))
+		fmt.Fprintf(p.stdout, "%s %s%s\n", kind, printable(e.ID()), proofOf(cloud, e, s, flags))
 	}
 	fmt.Fprintln(p.stdout, "device key        `dpsfleet key --registration-id ID` derives one from its group's")
 	if !flags.plain {
@@ -198,6 +223,14 @@ func (p *program) announce(cloud *emulator.Cloud, s scenarios.Scenario, flags *e
 		}
 		fmt.Fprintf(p.stdout, "root certificate  %s\n", flags.caOut)
 		p.pointSDKs(host, port, flags.caOut)
+	}
+	if address := cloud.HTTPSAddr(); address != "" {
+		if err := p.pointHTTPS(address, flags); err != nil {
+			return err
+		}
+		if err := flags.out.write(p, cloud, s.Hubs()); err != nil {
+			return err
+		}
 	}
 	fmt.Fprintln(p.stdout, "ready")
 	return nil
@@ -217,15 +250,4 @@ func (p *program) pointSDKs(host, port, ca string) {
 	fmt.Fprintf(p.stdout, "C                 Prov_Device_Create(%q, ...); Prov_Device_SetOption(handle, OPTION_TRUSTED_CERT, <text of %s>)\n", host, ca)
 	fmt.Fprintf(p.stdout, "Python            ProvisioningDeviceClient.create_from_symmetric_key(provisioning_host=%q, server_verification_cert=<text of %s>, ...)\n", host, ca)
 	fmt.Fprintf(p.stdout, "C#, Java          globalDeviceEndpoint %q; put %s into the trust store\n", host, ca)
-}
-
-// listenError says what to do about a port that cannot be had.
-func listenError(flag string, err error) error {
-	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
-		return fmt.Errorf("%w; choose another port with %s, or 0 for a free one", err, flag)
-	case errors.Is(err, syscall.EACCES):
-		return fmt.Errorf("%w; ports below 1024 need a privilege, choose another with %s", err, flag)
-	}
-	return err
 }

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -88,6 +89,7 @@ func (p *program) groupKey(file string) (provisioning.Key, error) {
 type targetFlags struct {
 	endpoint, idScope, ca, gateway, serverName string
 	groupKeyFile, deviceKeyFile                string
+	cert, key                                  string
 	webhook, functionKeyFile                   string
 	hubs                                       []string
 	insecure                                   bool
@@ -98,10 +100,10 @@ type targetFlags struct {
 
 func (f *targetFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringVar(&f.network, "network", "tls", "`NETWORK` between devices and cloud: tls, tcp (MQTT in the clear) or memory")
+	flags.StringVar(&f.network, "network", "tls", "`NETWORK` between devices and cloud: tls, wss (MQTT over WebSocket), tcp (MQTT in the clear) or memory")
 	flags.StringVar(&f.webhook, "webhook", "", "your own allocation function's `URL`, called by the embedded DPS instead of the policy")
 	flags.StringVar(&f.functionKeyFile, "function-key-file", "", "`FILE` with that function's key (- is standard input)")
-	flags.StringVar(&f.endpoint, "endpoint", "", "`HOST:PORT` of a DPS instead of the embedded one")
+	flags.StringVar(&f.endpoint, "endpoint", "", "`HOST[:PORT]` of a DPS instead of the embedded one; port 8883, or 443 with --network wss")
 	flags.StringVar(&f.idScope, "id-scope", "", "the id `SCOPE` of that DPS, as 0ne00002193")
 	flags.StringVar(&f.groupKeyFile, "group-key-file", "", "`FILE` with the enrollment group's key (- is standard input); otherwise DPS_GROUP_KEY")
 	flags.StringVar(&f.deviceKeyFile, "device-key-file", "", "`FILE` with a device's own key, used as it is")
@@ -122,11 +124,11 @@ func (f *targetFlags) apply(p *program, cmd *cobra.Command, s scenarios.Scenario
 		TargetIsMine: f.targetIsMine,
 		AboveQuota:   f.aboveQuota,
 	}
-	switch env.Network {
-	case scenarios.NetworkTLS, scenarios.NetworkTCP, scenarios.NetworkMemory:
-	default:
-		return s, env, usage(cmd, "--network %q is none of tls, tcp and memory", f.network)
+	if !slices.Contains(scenarios.Networks(), env.Network) {
+		return s, env, usage(cmd, "--network %q is none of tls, wss, tcp and memory", f.network)
 	}
+	f.endpoint = withPort(f.endpoint, env.Network)
+	f.gateway = withPort(f.gateway, env.Network)
 	if f.webhook != "" && f.endpoint != "" {
 		return s, env, usage(cmd, "--webhook is called by the embedded DPS, and --endpoint names another; a DPS elsewhere has the webhook of its enrollment")
 	}
@@ -144,6 +146,14 @@ func (f *targetFlags) apply(p *program, cmd *cobra.Command, s scenarios.Scenario
 		err = usage(cmd, "--id-scope, --ca, --gateway, --server-name, --device-key-file and --insecure are for a DPS elsewhere, which --endpoint names")
 	}
 	return s, env, err
+}
+
+// withPort adds the port that Azure has for a network where none is named.
+func withPort(address string, network scenarios.Network) string {
+	if address == "" || strings.Contains(address, ":") && net.ParseIP(address) == nil {
+		return address
+	}
+	return net.JoinHostPort(address, network.DefaultPort())
 }
 
 func (f *targetFlags) applyWebhook(p *program, cmd *cobra.Command, s scenarios.Scenario) (scenarios.Scenario, error) {
@@ -214,7 +224,10 @@ func (f *targetFlags) applyTarget(p *program, cmd *cobra.Command, s scenarios.Sc
 			return s, fmt.Errorf("--ca: %w", err)
 		}
 	}
-	if target.GroupKey == nil && target.DeviceKey == nil && env.GroupKey == nil {
+	if target.Certificate, err = f.certificate(); err != nil {
+		return s, err
+	}
+	if target.GroupKey == nil && target.DeviceKey == nil && env.GroupKey == nil && target.Certificate == nil {
 		if !isLoopback(host) {
 			return s, usage(cmd, "whose key do the devices have? name the group's with --group-key-file or DPS_GROUP_KEY, or one device's with --device-key-file")
 		}

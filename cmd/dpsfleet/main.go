@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -163,13 +164,17 @@ func printable(text string) string {
 }
 
 // forgiving is a writer whose reader may have gone: what is printed is lost
-// then, and nothing else.
+// then, and nothing else. The log of a function is written beside what the
+// program says, so each Write is alone.
 type forgiving struct {
+	mu   sync.Mutex
 	w    io.Writer
 	gone bool
 }
 
 func (f *forgiving) Write(p []byte) (int, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if !f.gone {
 		_, err := f.w.Write(p)
 		f.gone = err != nil

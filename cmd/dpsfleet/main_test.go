@@ -30,13 +30,16 @@ func TestScripts(t *testing.T) {
 			port, err := freePort()
 			env.Setenv("PORT", port)
 			env.Setenv("DPS_GROUP_KEY", "")
-			return err
+			https, err2 := freePort()
+			env.Setenv("HTTPS_PORT", https)
+			return errors.Join(err, err2)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"await": await,
-			"exits": exits,
-			"lines": lines,
-			"post":  post,
+			"await":   await,
+			"certify": certify,
+			"exits":   exits,
+			"lines":   lines,
+			"post":    post,
 		},
 	})
 }

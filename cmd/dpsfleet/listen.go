@@ -1,0 +1,65 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// onThisMachine reports whether nobody beyond this machine reaches the cloud.
+func (f *emulateFlags) onThisMachine(cmd *cobra.Command) (bool, error) {
+	host, _, err := net.SplitHostPort(f.mqtt)
+	if err != nil {
+		return false, usage(cmd, "--mqtt %q is not HOST:PORT, as 127.0.0.1:8883 is", f.mqtt)
+	}
+	if f.https == "" {
+		return isLoopback(host), nil
+	}
+	httpsHost, _, err := net.SplitHostPort(f.https)
+	if err != nil {
+		return false, usage(cmd, "--https %q is not HOST:PORT, as 127.0.0.1:443 is", f.https)
+	}
+	return isLoopback(host) && isLoopback(httpsHost), nil
+}
+
+// listen listens where the cloud asks to, and knows which flag said so. The
+// cloud's own policies listen as well, on free ports.
+func (f *emulateFlags) listen(network, address string) (net.Listener, error) {
+	listener, err := net.Listen(network, address)
+	if address == f.https {
+		return listener, listenError("--https", err)
+	}
+	return listener, listenError("--mqtt", err)
+}
+
+// listenError says what to do about a port that cannot be had.
+func listenError(flag string, err error) error {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("%w; choose another port with %s, or 0 for a free one", err, flag)
+	case errors.Is(err, syscall.EACCES):
+		return fmt.Errorf("%w; ports below 1024 need a privilege: on Linux `sudo setcap cap_net_bind_service=+ep $(command -v dpsfleet)` gives it to the program, `authbind --deep dpsfleet ...` to one run of it; or choose another port with %s", err, flag)
+	}
+	return err
+}
+
+// pointHTTPS says what is to be had over HTTP. Microsoft's SDKs have port 443
+// built in.
+func (p *program) pointHTTPS(address string, flags *emulateFlags) error {
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(p.stdout, "HTTPS             %s: MQTT over WebSocket at /$iothub/websocket, the device API at /SCOPE/registrations/ID/register\n", address)
+	if flags.plain {
+		return nil
+	}
+	fmt.Fprintf(p.stdout, "dpsfleet          --network wss --endpoint %s --ca %s\n", net.JoinHostPort("localhost", port), flags.caOut)
+	if port != "443" {
+		fmt.Fprintln(p.stdout, "SDKs              over WebSocket and HTTPS they dial port 443 and no other: emulate with --https 127.0.0.1:443 (it needs a privilege), or give Node's an agent with this port")
+	}
+	return nil
+}
