@@ -6,7 +6,10 @@ TOOL       := $(GO) tool -modfile=.ci/tools/go.mod
 # minimizes, so that is kept short.
 FUZZTIME   ?= 20s
 
-.PHONY: help run test lint fuzz golden generate build cross clean
+# Microsoft's SDKs for Node, which provisioning/emulator is tested with.
+SDKS       := provisioning/emulator/testdata/node
+
+.PHONY: help run test clients lint fuzz bench golden generate build cross clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -14,10 +17,21 @@ help: ## list the targets
 run: ## boot 1,000 toasters and heat pumps through the embedded cloud
 	$(GO) run ./cmd/dpsfleet run contoso-mixed
 
-test: lint ## install what the tests need and pass all of them
+test: clients lint ## install what the tests need and pass all of them
 	$(GO) test -timeout 10m ./...
 	$(GO) test -race -timeout 15m ./...
 	$(MAKE) cross
+	@test -e $(SDKS)/node_modules/.package-lock.json || echo "THE EMULATOR WAS NOT TESTED WITH MICROSOFT'S NODE SDKS, WHICH ARE NOT INSTALLED HERE"
+
+clients: $(SDKS)/node_modules/.package-lock.json ## install Microsoft's Node SDKs, which the tests drive
+
+# npm writes that file last, so that it is as old as what is installed. Without
+# npm the tests say that they were not run with the SDKs; in CI that is a failure.
+$(SDKS)/node_modules/.package-lock.json: $(SDKS)/package-lock.json
+	@command -v node >/dev/null && command -v npm >/dev/null || { \
+		echo "node and npm are missing: asking apt-get for them"; \
+		apt-get update -q && apt-get install -qy --no-install-recommends nodejs npm; } || true
+	cd $(SDKS) && npm ci || { echo "MICROSOFT'S NODE SDKS COULD NOT BE INSTALLED"; [ "$$CI" != true ]; }
 
 lint: ## gofmt, go vet, staticcheck, go mod tidy
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "gofmt would change:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
@@ -31,6 +45,16 @@ fuzz: ## run every fuzz target for FUZZTIME
 		echo "$$room $$target"; \
 		$(GO) test $$room -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x || exit 1; \
 	done
+
+BENCH      := provisioning/emulator/testdata/bench-now.txt
+
+bench: ## measure the emulator on a quiet machine, into a file under version control
+	{ sed -n '/^#/p' $(BENCH); \
+		$(GO) test ./provisioning/emulator -run '^$$' -bench '^BenchmarkTLSRegisterCycle$$' -benchtime 10x -count 6; \
+		$(GO) test ./provisioning/emulator -run '^$$' -bench '^BenchmarkIdle$$' -benchtime 1x -count 3; \
+	} | grep -v -e ^PASS -e ^ok >$(BENCH).new
+	mv $(BENCH).new $(BENCH)
+	cat $(BENCH)
 
 golden: ## write the golden files anew; look at the difference before you commit it
 	$(GO) test ./scenarios ./metrics/report ./cmd/dpsfleet ./provisioning/emulator -update
