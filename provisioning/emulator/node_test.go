@@ -99,8 +99,8 @@ func TestMicrosoftsSDKIsThrottledAndThenLetIn(t *testing.T) {
 		t.Run(transport, func(t *testing.T) {
 			t.Parallel()
 			cloud, _ := sdkCloud(t, func(cfg *emulator.Config) {
-				cfg.Quotas = emulator.RealQuotas * 20 / 1000 // a minute
-				cfg.Undocumented.QuotaMeter = "bucket"       // the next turn comes in 3 s
+				cfg.Quotas = emulator.RealQuotas * 10 / 1000 // a minute
+				cfg.Undocumented.QuotaMeter = "bucket"       // the next turn comes in 6 s, longer than a busy machine takes
 				cfg.Answers.Allocate = emulator.Exactly(3 * time.Second)
 			})
 			sdk := startNode(t, cloud)
