@@ -3,7 +3,6 @@ package emulator
 import (
 	"context"
 	"crypto/x509"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -84,9 +83,6 @@ func (c *Cloud) serveCall(w http.ResponseWriter, r *http.Request, call deviceCal
 	}
 	device := c.applicantOf(r, call.user)
 	body, refused := readBody(w, r)
-	if refused == nil && call.method == http.MethodPut && asksForTPM(body) {
-		refused = device.noTPM()
-	}
 	if refused != nil {
 		return device.refusal(request, exchange, refused)
 	}
@@ -145,19 +141,6 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, *provisioning.Err
 		return nil, problem(413, provisioning.MessageTooLarge, fmt.Sprintf("The body is cut short or has more than %d bytes.", provisioning.MaxMessage))
 	}
 	return body, nil
-}
-
-func asksForTPM(body []byte) bool {
-	var asked struct {
-		TPM json.RawMessage `json:"tpm"`
-	}
-	return json.Unmarshal(body, &asked) == nil && len(asked.TPM) > 0 && string(asked.TPM) != "null"
-}
-
-// noTPM is ours: the service would answer 401 with a nonce for the TPM.
-func (d applicant) noTPM() *provisioning.Error {
-	return problem(401, d.cloud.cfg.Undocumented.UnauthorizedCode,
-		"TPM attestation is not built into this emulator: use a symmetric key or a certificate.")
 }
 
 // lookUp tells a device its registration, which only HTTPS can. The quota counts

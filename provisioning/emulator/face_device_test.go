@@ -172,7 +172,7 @@ func TestRequestsThatHTTPSRefuses(t *testing.T) {
 		"illegal id":             {path: "/" + scope + "/registrations/toaster%231/register", want: "400 400004 Invalid RegistrationId"},
 		"too much":               {body: `{"payload":"` + strings.Repeat("x", 96<<10) + `"}`, want: "413 413001 The body is cut short or has more than 98304 bytes."},
 		"TPM": {body: `{"tpm":{"endorsementKey":"AToA"}}`, token: "none",
-			want: "401 401000 TPM attestation is not built into this emulator: use a symmetric key or a certificate."},
+			want: "401 401002 TPM attestation is not available: DPS attests no TPM over MQTT, and this emulator none over HTTPS; use a symmetric key or an X.509 certificate."},
 		"unknown operation":    {method: "GET", path: base + "/operations/4.x.y" + version, want: "404 404203 Operation not found."},
 		"unknown registration": {method: "POST", path: base + version, want: "404 404202 Registration not found."},
 		"another method":       {method: "DELETE", want: "405"},
