@@ -40,10 +40,11 @@ lint: ## gofmt, go vet, staticcheck, go mod tidy
 	$(GO) mod tidy -diff
 
 fuzz: ## run every fuzz target for FUZZTIME
-	@for target in $$(grep -rhoE '^func (Fuzz[A-Za-z0-9]+)' --include=*_test.go . | awk '{print $$2}' | sort -u); do \
-		room=$$(grep -rlE "^func $$target\(" --include=*_test.go . | head -n 1 | xargs dirname); \
-		echo "$$room $$target"; \
-		$(GO) test $$room -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x || exit 1; \
+	@for file in $$(git grep -lE '^func Fuzz' -- '*_test.go'); do \
+		for target in $$(grep -oE '^func Fuzz[A-Za-z0-9]+' $$file | cut -d' ' -f2); do \
+			echo "$$(dirname $$file) $$target"; \
+			$(GO) test ./$$(dirname $$file) -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x || exit 1; \
+		done; \
 	done
 
 BENCH      := provisioning/emulator/testdata/bench-now.txt
