@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -219,7 +220,9 @@ func FuzzServiceAPI(f *testing.F) {
 	f.Add("POST", "/devices/query", `{"query":"SELECT * FROM devices"}`, "")
 	f.Add("POST", "/devices/toaster-1/messages/devicebound?ttl=1s&p.a=b&messageId=1", "hello", "")
 	f.Fuzz(func(t *testing.T, method, path, body, ifMatch string) {
-		if _, err := http.NewRequest(method, path, nil); err != nil || !strings.HasPrefix(path, "/") || strings.ContainsAny(path+method, " \r\n") {
+		_, err := http.NewRequest(method, path, nil)
+		_, errURI := url.ParseRequestURI(path) // as a server reads it
+		if err != nil || errURI != nil || !strings.HasPrefix(path, "/") || strings.ContainsAny(path+method, " \r\n") {
 			return
 		}
 		h := hub.New(name, hub.Options{})
