@@ -24,7 +24,7 @@ const (
 // dps is a device's dealings with DPS.
 type dps struct {
 	*life
-	conn      *mqtt.Conn
+	line
 	operation string        // the id of the registration under way
 	next      time.Duration // what DPS said to wait before the next poll
 	heard     time.Time     // when it said so
@@ -218,19 +218,4 @@ func (d *dps) body() []byte {
 func answered(err error) bool {
 	var refusal *provisioning.Error
 	return errors.As(err, &refusal)
-}
-
-// hangUp leaves DPS in good order, drop without a word.
-func (d *dps) hangUp() {
-	if d.conn != nil {
-		d.conn.Disconnect()
-		d.conn = nil
-	}
-}
-
-func (d *dps) drop() {
-	if d.conn != nil {
-		d.conn.Close()
-		d.conn = nil
-	}
 }

@@ -17,8 +17,8 @@ const hubKeepAlive = 240 * time.Second // the C SDK's
 // hub is a device's dealings with the hub that it was assigned to.
 type hub struct {
 	*life
+	line
 	user    provisioning.HubUser
-	conn    *mqtt.Conn
 	renewAt time.Time // of the token; zero with a certificate
 	reached bool      // until was reached once; what follows is not the boot's
 	leave   time.Time // when the device leaves of its own accord; zero is never
@@ -174,18 +174,4 @@ func earliest(times ...time.Time) time.Time {
 		}
 	}
 	return first
-}
-
-func (h *hub) hangUp() {
-	if h.conn != nil {
-		h.conn.Disconnect()
-		h.conn = nil
-	}
-}
-
-func (h *hub) drop() {
-	if h.conn != nil {
-		h.conn.Close()
-		h.conn = nil
-	}
 }

@@ -188,3 +188,21 @@ func (l *life) password(resource, keyName string) []byte {
 	}
 	return []byte(provisioning.SignToken(l.Key, resource, time.Now().Add(l.limits.Token), keyName))
 }
+
+// line is a connection that a device has at the moment, or none.
+type line struct{ conn *mqtt.Conn }
+
+// hangUp leaves in good order, drop without a word.
+func (l *line) hangUp() {
+	if l.conn != nil {
+		l.conn.Disconnect()
+		l.conn = nil
+	}
+}
+
+func (l *line) drop() {
+	if l.conn != nil {
+		l.conn.Close()
+		l.conn = nil
+	}
+}

@@ -57,7 +57,7 @@ func (s Scenario) cost() string {
 func (s Scenario) remotes() []string {
 	var hosts []string
 	add := func(host string) {
-		if host != "" && !loopback(host) {
+		if host != "" && !Loopback(host) {
 			hosts = append(hosts, host)
 		}
 	}
@@ -76,9 +76,9 @@ func (s Scenario) remotes() []string {
 	return hosts
 }
 
-// loopback reports whether a host is this machine by its very name. A name that
+// Loopback reports whether a host is this machine by its very name. A name that
 // only resolves to it is somebody's.
-func loopback(host string) bool {
+func Loopback(host string) bool {
 	if strings.EqualFold(host, "localhost") {
 		return true
 	}

@@ -127,7 +127,7 @@ func (r *run) aimAtTarget() error {
 		return errors.New("a target is on a network; --network memory is for the cloud that dpsfleet brings along")
 	}
 	gateway := t.Gateway
-	if host, _, _ := net.SplitHostPort(t.DPS); gateway == "" && loopback(host) {
+	if host, _, _ := net.SplitHostPort(t.DPS); gateway == "" && Loopback(host) {
 		gateway = t.DPS
 	}
 	r.aim(t.DPS, gateway, roots)

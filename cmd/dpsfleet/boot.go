@@ -86,7 +86,7 @@ func (p *program) boot(cmd *cobra.Command, target *targetFlags, flags *bootFlags
 	if err != nil {
 		return err
 	}
-	if host, _, _ := net.SplitHostPort(withPort(target.endpoint, scenarios.Network(target.network))); isLoopback(host) {
+	if host, _, _ := net.SplitHostPort(withPort(target.endpoint, scenarios.Network(target.network))); scenarios.Loopback(host) {
 		// An emulator in another process, whose hubs are all behind the same
 		// address: those of its default scenario are meant as well.
 		if mixed, err := scenarios.ReadShipped(emulated); err == nil {

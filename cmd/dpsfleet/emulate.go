@@ -78,7 +78,7 @@ type emulateFlags struct {
 // mayCall keeps back ends that make enrollments from turning the emulator on
 // others.
 func (f *emulateFlags) mayCall(host string) error {
-	if isLoopback(host) || strings.EqualFold(host, f.targetIsMine) {
+	if scenarios.Loopback(host) || strings.EqualFold(host, f.targetIsMine) {
 		return nil
 	}
 	return fmt.Errorf("its webhook on %q is not on this machine; if it is yours to load, emulate with --target-is-mine HOST", host)

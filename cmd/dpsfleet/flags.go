@@ -228,7 +228,7 @@ func (f *targetFlags) applyTarget(p *program, cmd *cobra.Command, s scenarios.Sc
 		return s, err
 	}
 	if target.GroupKey == nil && target.DeviceKey == nil && env.GroupKey == nil && target.Certificate == nil {
-		if !isLoopback(host) {
+		if !scenarios.Loopback(host) {
 			return s, usage(cmd, "whose key do the devices have? name the group's with --group-key-file or DPS_GROUP_KEY, or one device's with --device-key-file")
 		}
 		target.GroupKey, _ = provisioning.ParseKey(scenarios.TutorialGroupKey)
@@ -240,10 +240,3 @@ func (f *targetFlags) applyTarget(p *program, cmd *cobra.Command, s scenarios.Sc
 	s.Faults = nil
 	return s, nil
 }
-
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
-}
-
-var errNoKey = errors.New("no key was given; put the enrollment group's into a file for --group-key-file, into DPS_GROUP_KEY, or pipe it in")

@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -117,7 +118,7 @@ func (p *program) pipedKey() (provisioning.Key, error) {
 		return nil, err
 	}
 	if text == "" {
-		return nil, errNoKey
+		return nil, errors.New("no key was given; put the enrollment group's into a file for --group-key-file, into DPS_GROUP_KEY, or pipe it in")
 	}
 	key, err := provisioning.ParseKey(text)
 	if err != nil {

@@ -7,6 +7,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"dpsfleet/scenarios"
 )
 
 // onThisMachine reports whether nobody beyond this machine reaches the cloud.
@@ -16,13 +18,13 @@ func (f *emulateFlags) onThisMachine(cmd *cobra.Command) (bool, error) {
 		return false, usage(cmd, "--mqtt %q is not HOST:PORT, as 127.0.0.1:8883 is", f.mqtt)
 	}
 	if f.https == "" {
-		return isLoopback(host), nil
+		return scenarios.Loopback(host), nil
 	}
 	httpsHost, _, err := net.SplitHostPort(f.https)
 	if err != nil {
 		return false, usage(cmd, "--https %q is not HOST:PORT, as 127.0.0.1:443 is", f.https)
 	}
-	return isLoopback(host) && isLoopback(httpsHost), nil
+	return scenarios.Loopback(host) && scenarios.Loopback(httpsHost), nil
 }
 
 // listen listens where the cloud asks to, and knows which flag said so. The
