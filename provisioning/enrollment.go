@@ -1,6 +1,7 @@
 package provisioning
 
 import (
+	"encoding/json"
 	"net/url"
 	"slices"
 )
@@ -72,6 +73,24 @@ const (
 type SymmetricKey struct {
 	Primary   Key `json:"primaryKey,omitempty"`
 	Secondary Key `json:"secondaryKey,omitempty"`
+}
+
+// UnmarshalJSON takes an empty key for none: Node's SDK sends one to have a key
+// made.
+func (k *SymmetricKey) UnmarshalJSON(text []byte) error {
+	var given struct{ PrimaryKey, SecondaryKey keyOrNone }
+	err := json.Unmarshal(text, &given)
+	*k = SymmetricKey{Key(given.PrimaryKey), Key(given.SecondaryKey)}
+	return err
+}
+
+type keyOrNone Key
+
+func (k *keyOrNone) UnmarshalText(text []byte) error {
+	if len(text) == 0 {
+		return nil
+	}
+	return (*Key)(k).UnmarshalText(text)
 }
 
 // Capabilities of the devices of a record.

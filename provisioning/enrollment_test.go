@@ -43,6 +43,16 @@ func TestEnrollmentIsCalledByEitherID(t *testing.T) {
 	}
 }
 
+func TestAnEmptyKeyIsNone(t *testing.T) {
+	e, err := provisioning.ParseEnrollment([]byte(`{"registrationId":"a","attestation":{"type":"symmetricKey","symmetricKey":{"primaryKey":"","secondaryKey":"c2VjcmV0"}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if keys := e.Attestation.SymmetricKey; keys.Primary != nil || string(keys.Secondary) != "secret" {
+		t.Error("the keys are others")
+	}
+}
+
 func TestMaskURLShowsNoSecret(t *testing.T) {
 	for url, want := range map[string]string{
 		"https://app.azurewebsites.net/api/HttpTrigger1?code=SECRET": "https://app.azurewebsites.net/api/HttpTrigger1?****",

@@ -1,0 +1,126 @@
+package ndjson
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// Writer writes lines. A line reaches the file in one write and at once, so that
+// whatever kills the program, each line there is whole. In a .zst, lines reach
+// it some hundreds at a time, as a frame of their own; frames follow one another
+// in a zstd file as lines do in a text.
+//
+// After a failure, such as a full disk, it writes nothing more.
+type Writer struct {
+	// Gather makes lines wait for some hundreds of others in a plain file, too: a
+	// kill may take those, and a write for each costs more than the line.
+	Gather bool
+
+	file  *os.File
+	size  int64         // of the file up to its last whole line
+	zstd  *zstd.Encoder // nil for a plain file
+	buf   bytes.Buffer  // lines that wait for others
+	frame []byte
+	err   error
+}
+
+// frameSize is how much text a frame holds: enough to compress well, and not
+// more than a run can lose to a kill.
+const frameSize = 256 << 10
+
+// Create makes the file path, which must not exist.
+func Create(path string) (*Writer, error) {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil, Exists(path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	w, err := NewWriter(file, strings.HasSuffix(path, zst))
+	if err != nil {
+		file.Close()
+		os.Remove(path)
+	}
+	return w, err
+}
+
+const zst = ".zst"
+
+// Exists is the error for a file that is there already.
+func Exists(path string) error {
+	return fmt.Errorf("%s exists already; it is never overwritten: name another, or move it away", path)
+}
+
+// NewWriter writes to a file that is open, and empty.
+func NewWriter(file *os.File, compressed bool) (*Writer, error) {
+	w := &Writer{file: file}
+	if !compressed {
+		return w, nil
+	}
+	var err error
+	w.zstd, err = zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1))
+	return w, err
+}
+
+// Write takes whole lines, as a json.Encoder writes them.
+func (w *Writer) Write(lines []byte) (int, error) {
+	if w.err != nil {
+		return 0, w.err
+	}
+	if w.zstd == nil && !w.Gather {
+		w.put(lines)
+		return len(lines), w.err
+	}
+	w.buf.Write(lines)
+	if w.buf.Len() >= frameSize {
+		w.Flush()
+	}
+	return len(lines), w.err
+}
+
+// Err is the first failure to write; nil if all is well.
+func (w *Writer) Err() error { return w.err }
+
+// Flush writes out the lines that wait for others.
+func (w *Writer) Flush() error {
+	if w.err != nil || w.buf.Len() == 0 {
+		return w.err
+	}
+	data := w.buf.Bytes()
+	if w.zstd != nil {
+		w.frame = w.zstd.EncodeAll(data, w.frame[:0])
+		data = w.frame
+	}
+	w.put(data)
+	w.buf.Reset()
+	return w.err
+}
+
+// put writes what is whole. What a full disk took of it is cut off again.
+func (w *Writer) put(data []byte) {
+	n, err := w.file.Write(data)
+	if err == nil {
+		w.size += int64(n)
+		return
+	}
+	w.err = err
+	if n > 0 {
+		w.err = errors.Join(w.err, w.file.Truncate(w.size))
+	}
+}
+
+// Close flushes and closes the file.
+func (w *Writer) Close() error {
+	w.Flush()
+	if w.zstd != nil {
+		w.zstd.Close()
+	}
+	return errors.Join(w.err, w.file.Close())
+}
