@@ -30,6 +30,9 @@ type Fleet struct {
 	// Arrive holds the stages in order; none is a burst. Count decides how many
 	// come: what the last stage ends with holds until all have.
 	Arrive []Shape
+	// At are the offsets of all its devices, in order, instead of Arrive: those of
+	// something that happened once.
+	At []time.Duration `json:",omitempty"`
 }
 
 // Plan is all that decides when devices start.
@@ -39,6 +42,13 @@ type Plan struct {
 	// InFlight is how many boots may run at once in this process; an arrival
 	// beyond it is dropped. 0 is no limit.
 	InFlight int
+	// Closed makes a closed model of the plan, to find out how fast a target can
+	// be: InFlight boots run at any time, and the next device is due when one of
+	// them has ended, whatever its offset. Its lateness is nothing by definition,
+	// and the target's slowness slows the plan.
+	Closed bool
+	// For ends a closed plan after so long; 0 plays all of it.
+	For time.Duration
 	// AtMost is how many devices may be due a second, over all shards: those
 	// that come faster are put off. 0 is no bound.
 	AtMost float64
@@ -132,6 +142,9 @@ func scaleCount(n int, x float64) int {
 // fleet. A plan that passes starts every device of it.
 func (p Plan) Check() error {
 	var errs []error
+	if p.Closed && p.InFlight <= 0 {
+		errs = append(errs, errors.New("a closed plan needs a limit of boots in flight, which is its rate"))
+	}
 	if p.InFlight < 0 {
 		errs = append(errs, fmt.Errorf("the limit of boots in flight is %d; 0 is none", p.InFlight))
 	}
@@ -157,6 +170,8 @@ func (f Fleet) check(seed uint64) error {
 		return fmt.Errorf("its count is %d", f.Count)
 	case f.Start < 0:
 		return fmt.Errorf("its start is %v, before the run's", f.Start)
+	case f.At != nil && len(f.At) != f.Count:
+		return fmt.Errorf("%d of its %d devices have a time", len(f.At), f.Count)
 	case len(f.Arrive) == 0:
 		return nil
 	}

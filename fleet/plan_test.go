@@ -324,3 +324,20 @@ func ExamplePlan_Arrivals() {
 	// heatpumps 1 1s
 	// toasters 2 1.236s
 }
+
+// What happened once comes again when it came.
+func TestFleetWithTimesOfItsOwn(t *testing.T) {
+	at := []time.Duration{0, time.Second, time.Second, time.Minute}
+	plan := fleet.Plan{Fleets: []fleet.Fleet{{Name: "again", Count: 4, Start: time.Hour, At: at}}}
+	var got []time.Duration
+	for a := range plan.Arrivals() {
+		got = append(got, a.Offset-time.Hour)
+	}
+	if err := plan.Check(); err != nil || !slices.Equal(got, at) {
+		t.Errorf("%v, arrivals %v", err, got)
+	}
+	plan.Fleets[0].Count = 5
+	if err := plan.Check(); err == nil || !strings.Contains(err.Error(), "4 of its 5 devices have a time") {
+		t.Errorf("got %v", err)
+	}
+}

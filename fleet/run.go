@@ -33,6 +33,9 @@ func Run(
 	drop func(a Arrival, due time.Time),
 ) Health {
 	r := runner{limit: plan.InFlight, boot: boot, drop: drop}
+	if plan.Closed {
+		return r.takeTurns(ctx, plan)
+	}
 	clock := newClock()
 	defer clock.timer.Stop()
 	for a := range plan.Arrivals() {

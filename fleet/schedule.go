@@ -12,6 +12,7 @@ import (
 type schedule struct {
 	count  int
 	stages []Shape
+	at     []time.Duration // instead of stages; nil for none
 	rng    *rand.Rand
 
 	// The next arrival, if one is due.
@@ -41,6 +42,7 @@ func newSchedule(f Fleet, seed uint64) *schedule {
 	s := &schedule{
 		count:  f.Count,
 		stages: stages,
+		at:     f.At,
 		rng:    rand.New(rand.NewPCG(seed, h.Sum64())),
 		index:  -1,
 		began:  f.Start,
@@ -54,6 +56,10 @@ func (s *schedule) advance() {
 	s.index++
 	s.due = false
 	if s.index >= s.count {
+		return
+	}
+	if s.index < len(s.at) {
+		s.due, s.offset = true, s.began+s.at[s.index]
 		return
 	}
 	for ; s.stage < len(s.stages); s.stage++ {
