@@ -41,6 +41,13 @@ type Device struct {
 	// Telemetry is the pause between two messages while online; 0 sends none.
 	Telemetry time.Duration
 
+	// Cached is an assignment of an earlier boot: the device asks its hub first,
+	// and DPS only if that does not want it. Nil is none. UntilAssigned, which is
+	// about DPS, does without.
+	Cached *Assignment
+	// Backoff paces what is tried again.
+	Backoff Backoff
+
 	kind  *Kind
 	scope *scope
 }
@@ -81,11 +88,16 @@ type Limits struct {
 	Answer time.Duration // 30 s for any one answer
 	Boot   time.Duration // 10 min for a boot; a webhook's own retries take 415 s
 	// Attempts is how often in a row a server may refuse the TCP connection or
-	// answer CONNACK 3 before the boot gives up; 4.
+	// answer CONNACK 3 before the boot gives up; 4. A hub that the device knows
+	// from earlier may do so for as long as Reprovision.
 	Attempts int
 	// Token is the life of a SAS token, 1 h as in most SDKs; a device that
 	// stays renews it when nine tenths are over.
 	Token time.Duration
+	// Reprovision is how long a device that knows its hub tries to reach it before
+	// it asks DPS for another; 15 min. Microsoft has it at 15 to 30 (DPS, best
+	// practices for large-scale deployments).
+	Reprovision time.Duration
 }
 
 func (l Limits) withDefaults() Limits {
@@ -94,6 +106,7 @@ func (l Limits) withDefaults() Limits {
 	orDefault(&l.Answer, 30*time.Second)
 	orDefault(&l.Boot, 10*time.Minute)
 	orDefault(&l.Token, time.Hour)
+	orDefault(&l.Reprovision, 15*time.Minute)
 	if l.Attempts == 0 {
 		l.Attempts = 4
 	}

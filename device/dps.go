@@ -78,6 +78,7 @@ func (d *dps) attempt(ctx context.Context) (Assignment, error) {
 	}
 	if d.operation == "" {
 		d.enter(Registering, nil)
+		d.sent = d.Payload
 		op, err := d.ask(provisioning.Request{}, d.body())
 		if err != nil {
 			return Assignment{}, err

@@ -69,9 +69,12 @@ type Event struct {
 	// Err is why it left From, if it left it on an error: a *Failure.
 	Err error
 
+	// Sent is the payload of a registration, on leaving Registering with one sent.
+	Sent json.RawMessage
 	// Polls is set on leaving Assigning: how often the device asked.
 	Polls int
-	// Assignment is set on leaving Assigning with DPS's verdict.
+	// Assignment is set on leaving Assigning with DPS's verdict, and on leaving Off
+	// with an assignment of an earlier boot, which has no Status.
 	Assignment *Assignment
 	// Desired holds the desired properties of the initial twin, on leaving
 	// Twinning with one.
@@ -140,6 +143,8 @@ const (
 	CauseConnackRefused Cause = "connack-5"
 	CauseUnauthorized   Cause = "unauthorized"
 	CauseCertificate    Cause = "certificate-refused"
+	CauseWebhookAway    Cause = "webhook-away"
+	CauseFunctionKey    Cause = "function-key"
 )
 
 func (f *Failure) Error() string { return f.Err.Error() }

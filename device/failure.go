@@ -22,28 +22,18 @@ type retry struct {
 	allowed bool
 	// refused counts against Limits.Attempts: nobody there, or nobody who talks.
 	refused bool
-	// after is the server's own word: a floor that is kept to the moment. Nil
-	// leaves the pause to our own back-off.
+	// after is the server's own word. Nil leaves the pause to the back-off alone.
 	after *time.Duration
 }
 
-// Our own back-off: 1 s, doubled up to 60 s, give or take a quarter, so that
-// devices that failed together do not come back together.
-const (
-	firstBackoff = time.Second
-	lastBackoff  = time.Minute
-	jitter       = 0.25
-)
-
-// wait is how long to pause: the server's word exactly, or the next back-off.
+// wait is how long to pause. What is the server's word and no back-off does not
+// lengthen the next one.
 func (l *life) wait(again retry) time.Duration {
-	if again.after != nil {
-		return *again.after
+	pause := l.Backoff.pause(l.backoffs, again.after, l.scope.rand)
+	if again.after == nil || l.Backoff.RetryAfter != HeardExactly {
+		l.backoffs++
 	}
-	backoff := min(firstBackoff<<min(l.backoffs, 6), lastBackoff)
-	l.backoffs++
-	spread := 1 + jitter*(2*l.scope.rand.Float64()-1)
-	return time.Duration(float64(backoff) * spread)
+	return pause
 }
 
 // ended is the failure of a boot whose context is over.
@@ -91,6 +81,18 @@ func classify(err error) (*Failure, retry) {
 	return &Failure{Outcome: OutcomeUnreachable, Result: provisioning.ResultTransport, Err: err}, retry{allowed: true}
 }
 
+// rejected reports whether a hub does not want the device: 401, 403 or 404, which
+// over MQTT are CONNACK 2, 4 and 5 (MQTT 3.1.1 section 3.2.2.3; Microsoft's newest
+// SDKs register again on these three, and on no other).
+func rejected(err error) bool {
+	var refused *mqtt.RefusedError
+	if errors.As(err, &refused) {
+		return refused.Code == 2 || refused.Code == 4 || refused.Code == 5
+	}
+	var hub hubError
+	return errors.As(err, &hub) && (hub.status == 401 || hub.status == 403 || hub.status == 404)
+}
+
 const connackUnavailable = 3
 
 func connackFailure(refused *mqtt.RefusedError, err error) (*Failure, retry) {
@@ -111,6 +113,18 @@ func answerFailure(answered *provisioning.Error, err error) (*Failure, retry) {
 		failure.Cause = CauseUnauthorized
 	}
 	return failure, retry{}
+}
+
+// CauseOf is the mistake in the set-up that an error of the network speaks of;
+// empty if it speaks of none.
+func CauseOf(err error) Cause {
+	switch {
+	case untrusted(err):
+		return CauseUntrusted
+	case nobodyThere(err):
+		return CauseDialRefused
+	}
+	return ""
 }
 
 func untrusted(err error) bool {

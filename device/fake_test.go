@@ -50,9 +50,11 @@ type reply struct {
 
 type push struct {
 	after time.Duration
-	topic string
+	topic string // hangUpTopic closes the connection instead
 	body  string
 }
+
+const hangUpTopic = "hang up"
 
 func next[T any](mu *sync.Mutex, list *[]T) (v T) {
 	mu.Lock()
@@ -119,6 +121,10 @@ func (c *line) talk(ctx context.Context) {
 			s.wants.Go(func() {
 				select {
 				case <-time.After(p.after):
+					if p.topic == hangUpTopic {
+						c.Close()
+						return
+					}
 					c.Send(mqtt.Message{Topic: p.topic, Payload: []byte(p.body)})
 				case <-ctx.Done():
 				}
@@ -220,6 +226,7 @@ type boot struct {
 	events []device.Event
 	life   string
 	seen   []string
+	kept   *device.Assignment
 }
 
 // last is the end of the boot.
@@ -261,7 +268,7 @@ func play(t *testing.T, ctx context.Context, s *script, changes ...change) boot 
 	}
 	var b boot
 	start := time.Now()
-	d.Run(ctx, target, start, func(e device.Event) { b.events = append(b.events, e) })
+	b.kept = d.Run(ctx, target, start, func(e device.Event) { b.events = append(b.events, e) })
 	synctest.Wait() // the cloud has read all that was said
 	l.Close()
 	stop()

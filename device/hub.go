@@ -20,47 +20,55 @@ type hub struct {
 	line
 	user    provisioning.HubUser
 	renewAt time.Time // of the token; zero with a certificate
-	reached bool      // until was reached once; what follows is not the boot's
-	leave   time.Time // when the device leaves of its own accord; zero is never
+	// known says that the device was there before, or in an earlier boot, and
+	// lost since when it is not.
+	known bool
+	lost  time.Time
 }
 
-// atHub joins the hub, reads the twin, and stays or leaves. clock ends the boot
-// and is stopped when the boot has got where it was to go.
-func (l *life) atHub(ctx context.Context, a Assignment, clock *time.Timer) {
+// atHub joins the hub, reads the twin, and stays or leaves, unless it is sent back
+// to DPS. Fresh is an assignment that DPS has just made.
+func (l *life) atHub(ctx context.Context, a Assignment, fresh bool) parting {
 	if l.target.Declared != nil && !l.target.Declared(a.Hub) {
 		l.enter(Failed, &Failure{
 			Outcome: OutcomeHubNotDeclared,
 			Result:  provisioning.ResultOK,
 			Err:     fmt.Errorf("the hub %q is not declared, so it was not dialled", a.Hub),
 		})
-		return
+		return left
 	}
-	h := &hub{life: l, user: provisioning.HubUser{Host: a.Hub, DeviceID: a.DeviceID, APIVersion: provisioning.HubAPIVersion}}
+	user := provisioning.HubUser{Host: a.Hub, DeviceID: a.DeviceID, APIVersion: provisioning.HubAPIVersion}
+	h := &hub{life: l, user: user, known: !fresh, lost: time.Now()}
 	defer h.hangUp()
 	for {
-		err := h.attempt(ctx, clock)
+		err := h.attempt(ctx)
 		if err == nil {
 			h.hangUp()
 			l.enter(Off, nil)
-			return
+			return left
 		}
 		h.drop()
 		failure, again := classify(err)
-		end, goesOn := l.pause(ctx, failure, again)
-		if goesOn {
-			continue
+		if why := h.doubt(err); why != left && ctx.Err() == nil {
+			return h.reask(why, failure)
 		}
-		if h.reached && end.Outcome == OutcomeInterrupted {
+		again.refused = again.refused && !h.known
+		if end, goesOn := l.pause(ctx, failure, again); !goesOn {
+			l.end(end)
+			return left
+		}
+		if l.over() {
 			l.enter(Off, nil)
-			return
+			return left
 		}
-		l.enter(Failed, end)
-		return
 	}
 }
 
+// over reports whether the time has come to leave.
+func (l *life) over() bool { return !l.leave.IsZero() && !time.Now().Before(l.leave) }
+
 // attempt goes from Joining to where the device leaves of its own accord.
-func (h *hub) attempt(ctx context.Context, clock *time.Timer) error {
+func (h *hub) attempt(ctx context.Context) error {
 	for {
 		if err := h.join(ctx); err != nil {
 			return err
@@ -70,15 +78,16 @@ func (h *hub) attempt(ctx context.Context, clock *time.Timer) error {
 		}
 		h.tell(Event{To: Online, Desired: h.twin.raw}, nil)
 		h.progress()
-		clock.Stop()
+		h.clock.Stop()
 		if h.Until != UntilOnline {
 			return nil
 		}
 		if h.Stay > 0 && !h.reached {
 			h.leave = time.Now().Add(h.Stay)
 		}
-		h.reached = true
+		h.reached, h.known = true, true
 		renew, err := h.stay(ctx)
+		h.lost = time.Now()
 		if err != nil || !renew {
 			return err
 		}

@@ -3,6 +3,7 @@ package device
 import (
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -22,11 +23,16 @@ type life struct {
 	stage Stage
 	since time.Time // when the stage was entered; due while Off
 	polls int
+	sent  json.RawMessage // the payload, once it was
 	// refusals counts the servers in a row that would not talk, backoffs the
 	// pauses since the last progress.
 	refusals, backoffs int
 	requests           int // for $rid
 	twin               desiredTwin
+
+	clock   *time.Timer // ends the boot
+	reached bool        // until was reached once; what follows is not the boot's
+	leave   time.Time   // when the device leaves of its own accord; zero is never
 }
 
 // errBootTime is the cause of the context of a boot whose time is over.
@@ -36,23 +42,16 @@ var errBootTime = errors.New("the boot's time is over")
 // Off to the end. It returns when the device has left. due is when the boot was
 // to start: what has passed since then is its lateness. The end of ctx is a
 // power cut that the device may still say goodbye in.
-func (d Device) Run(ctx context.Context, target *Target, due time.Time, record func(Event)) {
+//
+// What is returned is what the device keeps for its next boot, as Cached: where it
+// belongs; nil if it does not know.
+func (d Device) Run(ctx context.Context, target *Target, due time.Time, record func(Event)) *Assignment {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	l := &life{Device: d, target: target, limits: target.Limits.withDefaults(), record: record, since: due}
-	clock := time.AfterFunc(l.limits.Boot, func() { cancel(errBootTime) })
-	defer clock.Stop()
-
-	assignment, failure := l.provision(ctx)
-	if failure != nil {
-		l.enter(Failed, failure)
-		return
-	}
-	if d.Until == UntilAssigned {
-		l.enter(Off, nil)
-		return
-	}
-	l.atHub(ctx, assignment, clock)
+	l.clock = time.AfterFunc(l.limits.Boot, func() { cancel(errBootTime) })
+	defer l.clock.Stop()
+	return l.run(ctx)
 }
 
 // enter moves to a stage and tells so; entering the present one is nothing.
@@ -71,7 +70,10 @@ func (l *life) tell(e Event, failure *Failure) {
 	if failure != nil {
 		e.Err = failure
 	}
-	if l.stage == Assigning {
+	switch l.stage {
+	case Registering:
+		e.Sent = l.sent
+	case Assigning:
 		e.Polls = l.polls
 	}
 	l.stage, l.since = e.To, now

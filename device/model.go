@@ -177,5 +177,8 @@ func (k *Kind) Make(n Number) (Device, error) {
 	if err != nil {
 		return Device{}, fmt.Errorf("the payload of %s: %w", id, err)
 	}
+	if n.Boot > 1 { // the same device, and other pauses
+		s.rand = rand.New(rand.NewPCG(s.rand.Uint64(), uint64(n.Boot)))
+	}
 	return Device{ID: id, Fleet: n.Fleet, Boot: n.Boot, Payload: payload, kind: k, scope: s}, nil
 }
