@@ -55,6 +55,10 @@ func (c *Conn) Resume() error {
 // is switched off stays so.
 func (c *Conn) LimitKeepAlive(most time.Duration) { c.keepAlive = min(c.keepAlive, most) }
 
+// LimitPackets changes Options.MaxPacket from the next packet on. Who a client is
+// the CONNECT tells, and with it how large its packets may be.
+func (c *Conn) LimitPackets(most int) { c.opt.MaxPacket = most }
+
 // Connack answers the CONNECT with a code, and without a session.
 func (c *Conn) Connack(code byte) error {
 	p := packets.NewControlPacket(packets.Connack).(*packets.ConnackPacket)

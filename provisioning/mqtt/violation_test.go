@@ -148,6 +148,10 @@ func TestTooLargePacketIsRefusedUnread(t *testing.T) {
 	io.WriteString(c, connectBytes)
 	_, err := conn.Accept(in(time.Minute))
 	must(t, err)
+	conn.LimitPackets(2000)
+	io.WriteString(c, "\x30\xd0\x0f\x00\x01a"+strings.Repeat(" ", 1997))
+	_, err = conn.Read(in(time.Minute))
+	must(t, err)
 	io.WriteString(c, "\x30\xff\xff\xff\x7f") // announces 256 MiB
 	before := allocated()
 	_, err = conn.Read(in(time.Minute))
