@@ -9,7 +9,7 @@ FUZZTIME   ?= 20s
 # Microsoft's SDKs for Node, which provisioning/emulator is tested with.
 SDKS       := provisioning/emulator/testdata/node
 
-.PHONY: help run test clients lint fuzz bench golden generate build cross clean
+.PHONY: help run test clients prometheus lint fuzz bench soak golden generate build cross clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,7 +23,15 @@ test: clients lint ## install what the tests need and pass all of them
 	$(MAKE) cross
 	@test -e $(SDKS)/node_modules/.package-lock.json || echo "THE EMULATOR WAS NOT TESTED WITH MICROSOFT'S NODE SDKS, WHICH ARE NOT INSTALLED HERE"
 
-clients: $(SDKS)/node_modules/.package-lock.json ## install Microsoft's Node SDKs, which the tests drive
+clients: $(SDKS)/node_modules/.package-lock.json prometheus ## install what the tests drive: Microsoft's Node SDKs, Prometheus
+
+# Prometheus and its promtool are Debian's. Without them the tests say so, and in CI
+# that is a failure.
+prometheus:
+	@command -v prometheus >/dev/null && command -v promtool >/dev/null || { \
+		echo "prometheus is missing: asking apt-get for it"; \
+		apt-get update -q && apt-get install -qy --no-install-recommends prometheus; } || \
+		{ echo "PROMETHEUS COULD NOT BE INSTALLED"; [ "$$CI" != true ]; }
 
 # npm writes that file last, so that it is as old as what is installed. Without
 # npm the tests say that they were not run with the SDKs; in CI that is a failure.
@@ -56,6 +64,9 @@ bench: ## measure the emulator on a quiet machine, into a file under version con
 	} | grep -v -e ^PASS -e ^ok >$(BENCH).new
 	mv $(BENCH).new $(BENCH)
 	cat $(BENCH)
+
+soak: ## call a webhook at a fixed rate for ten minutes and see that memory stays flat
+	DPSFLEET_SOAK=10m $(GO) test ./scenarios -run '^TestMemoryStaysFlat$$' -v -timeout 20m
 
 golden: ## write the golden files anew; look at the difference before you commit it
 	$(GO) test ./scenarios ./metrics/report ./cmd/dpsfleet ./provisioning/emulator -update

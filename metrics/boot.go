@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"bytes"
 	"encoding/json"
 	"time"
 
@@ -25,9 +26,13 @@ type Boot struct {
 	Polls   int         `json:"polls,omitempty"`
 	Retries int         `json:"retries,omitempty"` // how often it waited and tried again
 
+	// Cached is the hub that the device knew from an earlier boot and asked first.
+	Cached string `json:"cached,omitempty"`
+
 	Outcome device.Outcome `json:"outcome"`
 	// Verdict is DPS's, empty if the device never heard one; Hub is then where
-	// it was sent, or Code why not. Without one, Code is the refusal's.
+	// it was sent, or Code why not. Without one, Hub is the one that it knew, while
+	// it holds to that, and Code is the refusal's.
 	Verdict     provisioning.Status `json:"verdict,omitempty"`
 	OperationID string              `json:"operationId,omitempty"`
 	Hub         string              `json:"hub,omitempty"`
@@ -38,6 +43,7 @@ type Boot struct {
 	Error  string              `json:"error,omitempty"`
 	Cause  device.Cause        `json:"cause,omitempty"`
 
+	Sent    json.RawMessage `json:"sent,omitempty"`    // the payload of the registration
 	Payload json.RawMessage `json:"payload,omitempty"` // what the webhook returned
 	Desired json.RawMessage `json:"desired,omitempty"` // of the initial twin
 	Tags    json.RawMessage `json:"tags,omitempty"`    // as the cloud told, if it is ours
@@ -57,6 +63,28 @@ type StageTime struct {
 	Stage device.Stage `json:"stage"`
 	Took  Millis       `json:"ms"`
 	Why   string       `json:"why,omitempty"`
+}
+
+// UnmarshalJSON reads the form that a log has at once: a million boots have some
+// ten million stages.
+func (s *StageTime) UnmarshalJSON(data []byte) error {
+	if s.exact(data) {
+		return nil
+	}
+	type plain StageTime
+	return json.Unmarshal(data, (*plain)(s))
+}
+
+func (s *StageTime) exact(data []byte) bool {
+	rest, ok := bytes.CutPrefix(data, []byte(`{"stage":"`))
+	name, rest, named := bytes.Cut(rest, []byte(`","ms":`))
+	number, ended := bytes.CutSuffix(rest, []byte("}"))
+	us, exact := exactMicros(number)
+	if !ok || !named || !ended || !exact || s.Stage.UnmarshalText(name) != nil {
+		return false
+	}
+	s.Took = Millis(us * int64(time.Microsecond))
+	return true
 }
 
 // Allocation is one call of the webhook for a device.
@@ -109,6 +137,18 @@ func (b Boot) Lateness() Millis {
 		return 0
 	}
 	return b.Stages[0].Took
+}
+
+// InStages is how long the boot was in each stage, by device.Stage, all visits
+// together, and whether it was there at all.
+func (b Boot) InStages() (in [len(Stages{})]Millis, was [len(Stages{})]bool) {
+	for _, s := range b.Stages {
+		if int(s.Stage) < len(in) {
+			in[s.Stage] += s.Took
+			was[s.Stage] = true
+		}
+	}
+	return in, was
 }
 
 func (b Boot) sum(n int) (total Millis) {

@@ -15,14 +15,29 @@ import (
 // afterwards (renewing its token, leaving its hub) does not begin it again.
 type boots struct {
 	devices map[string]slot // by provisioning.SameID
-	stages  [int(device.Dropped) + 1]int
-	begun   func(fleet string)
-	emit    func(*Boot)
+	// once says that no device is heard of after its boot, so that nothing needs
+	// to be kept of it: a run may go on for long.
+	once bool
+	// begun takes a boot that begins, and says where its fleet's devices are
+	// counted by stage.
+	begun func(fleet string) *Stages
+	emit  func(*Boot)
+}
+
+// Stages counts devices in each stage, by device.Stage; those that left are in
+// none.
+type Stages [int(device.Dropped) + 1]int
+
+func (s *Stages) count(stage device.Stage, n int) {
+	if int(stage) < len(s) {
+		s[stage] += n
+	}
 }
 
 type slot struct {
 	boot int
 	open *openBoot // nil once it has ended
+	in   *Stages
 	// living says that the device goes on at its hub after its boot, in stage.
 	living bool
 	stage  device.Stage
@@ -30,6 +45,7 @@ type slot struct {
 
 type openBoot struct {
 	Boot
+	in      *Stages
 	stage   device.Stage
 	entered time.Time
 }
@@ -38,7 +54,7 @@ type openBoot struct {
 // end; custom allocation makes eleven calls.
 const maxAllocations = 32
 
-func newBoots(begun func(fleet string), emit func(*Boot)) *boots {
+func newBoots(begun func(fleet string) *Stages, emit func(*Boot)) *boots {
 	return &boots{devices: make(map[string]slot), begun: begun, emit: emit}
 }
 
@@ -55,14 +71,18 @@ func (f *boots) event(e *device.Event) {
 	}
 	if s.open == nil {
 		s = slot{boot: e.Boot, open: begin(e)}
-		f.begun(s.open.Fleet)
-		f.count(e.From, 1)
+		s.in = f.begun(s.open.Fleet)
+		s.open.in = s.in
+		s.in.count(e.From, 1)
 		f.devices[id] = s
 	}
-	f.count(s.open.stage, -1)
-	f.count(e.To, 1)
+	s.in.count(s.open.stage, -1)
+	s.in.count(e.To, 1)
 	if s.open.step(e) {
-		f.devices[id] = slot{boot: s.boot, living: e.To == device.Online, stage: e.To}
+		f.devices[id] = slot{boot: s.boot, in: s.in, living: e.To == device.Online, stage: e.To}
+		if f.once {
+			delete(f.devices, id)
+		}
 		f.end(s.open)
 	}
 }
@@ -72,11 +92,11 @@ func (f *boots) after(id string, s slot, e *device.Event) {
 	if !s.living || e.Boot != s.boot {
 		return
 	}
-	f.count(s.stage, -1)
+	s.in.count(s.stage, -1)
 	s.stage = e.To
 	s.living = e.To != device.Off && e.To != device.Failed && e.To != device.Dropped
 	if s.living {
-		f.count(e.To, 1)
+		s.in.count(e.To, 1)
 	}
 	f.devices[id] = s
 }
@@ -94,15 +114,9 @@ func begin(e *device.Event) *openBoot {
 	}
 }
 
-func (f *boots) count(s device.Stage, n int) {
-	if int(s) < len(f.stages) {
-		f.stages[s] += n
-	}
-}
-
 func (f *boots) end(o *openBoot) {
 	if o.stage != device.Online {
-		f.count(o.stage, -1)
+		o.in.count(o.stage, -1)
 	}
 	o.finish()
 	f.emit(&o.Boot)
@@ -122,7 +136,7 @@ func (f *boots) finish(now time.Time) {
 	for id, s := range f.devices {
 		if s.open != nil {
 			open = append(open, s.open)
-			f.devices[id] = slot{boot: s.boot}
+			f.devices[id] = slot{boot: s.boot, in: s.in}
 		}
 	}
 	slices.SortFunc(open, func(a, b *openBoot) int { return cmp.Compare(a.ID, b.ID) })
@@ -136,6 +150,9 @@ func (o *openBoot) step(e *device.Event) (ended bool) {
 	o.Stages = append(o.Stages, StageTime{Stage: e.From, Took: millis(e.In)})
 	o.stage, o.entered = e.To, e.At
 	o.Polls = max(o.Polls, e.Polls) // a device counts on through its boot
+	if len(e.Sent) > 0 {
+		o.Sent = shortened(e.Sent)
+	}
 	if e.Assignment != nil {
 		o.hear(e.Assignment)
 	}
@@ -157,6 +174,8 @@ func (o *openBoot) step(e *device.Event) (ended bool) {
 		return true
 	case device.Waiting:
 		o.Retries++
+	case device.Dialing:
+		o.forgetHub()
 	}
 	if e.Err != nil {
 		o.Stages[len(o.Stages)-1].Why = text(e.Err.Error())
@@ -164,12 +183,23 @@ func (o *openBoot) step(e *device.Event) (ended bool) {
 	return false
 }
 
-// hear takes DPS's verdict.
+// hear takes DPS's verdict, or where the device believes that it belongs.
 func (o *openBoot) hear(a *device.Assignment) {
+	if a.Status == "" {
+		o.Cached, o.Hub, o.DeviceID = text(a.Hub), text(a.Hub), text(a.DeviceID)
+		return
+	}
 	o.Verdict, o.OperationID = a.Status, text(a.OperationID)
 	o.Hub, o.DeviceID, o.Substatus = text(a.Hub), text(a.DeviceID), text(a.Substatus)
 	o.Code, o.Error = a.Code, text(a.Message)
 	o.Payload = compact(a.Payload)
+}
+
+// forgetHub is a device that asks DPS where it belongs, whatever it knew.
+func (o *openBoot) forgetHub() {
+	if o.Verdict == "" {
+		o.Hub, o.DeviceID = "", ""
+	}
 }
 
 // leave is the way to Off, good only from where a boot may be told to end.

@@ -30,9 +30,23 @@ func (b Boot) Events() []device.Event {
 			e.Err = &device.Failure{Err: errors.New(s.Why)}
 		}
 	}
+	if b.Cached != "" && events[0].From == device.Off {
+		events[0].Assignment = &device.Assignment{Hub: b.Cached, DeviceID: b.DeviceID}
+	}
+	b.addSent(events)
 	b.addVerdict(events)
 	b.end(&events[len(events)-1])
 	return events
+}
+
+// addSent puts what the device sent on the first event that left Registering.
+func (b Boot) addSent(events []device.Event) {
+	for i := range events {
+		if events[i].From == device.Registering {
+			events[i].Sent = b.Sent
+			return
+		}
+	}
 }
 
 // addVerdict puts what DPS said on the last event that left Assigning.

@@ -3,6 +3,8 @@ package metrics
 import (
 	"os"
 	"testing"
+
+	"dpsfleet/provisioning/ndjson"
 )
 
 // FillDisk makes each further write to the log fail as on a full disk.
@@ -11,6 +13,10 @@ func FillDisk(t *testing.T, l *Log) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.file.Close()
-	l.file = full
+	l.lines.Close()
+	lines, err := ndjson.NewWriter(full, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.writeTo(lines)
 }

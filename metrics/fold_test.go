@@ -69,6 +69,16 @@ func TestBootSurvivesJSONAndEvents(t *testing.T) {
 			play(c, born("x", "a", start).registering())
 			c.Finish(start.Add(time.Minute))
 		},
+		"cached": func(c *metrics.Collector) { play(c, knowing(toastersHub, "a").twin()) },
+		"cached, and sent to DPS": func(c *metrics.Collector) {
+			refused := failure(device.OutcomeRefused, 0, "CONNACK 5")
+			play(c, knowing(toastersHub, "a").to(device.Dialing, time.Second, refused).registering().
+				to(device.Joining, 6*time.Second, assignedTo(heatpumpsHub, "a")).twin())
+		},
+		"cached, and interrupted at DPS": func(c *metrics.Collector) {
+			play(c, knowing(toastersHub, "a").to(device.Dialing, time.Second).to(device.Registering, time.Second))
+			c.Finish(start.Add(time.Minute))
+		},
 		"dropped": func(c *metrics.Collector) { play(c, born("x", "a", start).to(device.Dropped, time.Millisecond)) },
 		"assigned": func(c *metrics.Collector) {
 			play(c, born("x", "a", start).registering().to(device.Off, time.Second, assignedTo("h", "a")))

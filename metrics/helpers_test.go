@@ -71,6 +71,18 @@ func (l *life) online(hub, desired string) *life {
 		to(device.Online, 5*time.Millisecond, func(e *device.Event) { e.Desired = json.RawMessage(desired) })
 }
 
+// knowing is a device that boots with an assignment of an earlier boot.
+func knowing(hub, id string) *life {
+	return born("toasters", id, start).to(device.Joining, time.Millisecond, func(e *device.Event) {
+		e.Assignment = &device.Assignment{Hub: hub, DeviceID: id}
+	})
+}
+
+func (l *life) twin() *life {
+	return l.to(device.Twinning, 20*time.Millisecond).
+		to(device.Online, 5*time.Millisecond, func(e *device.Event) { e.Desired = json.RawMessage(`{"state":"ready"}`) })
+}
+
 func failure(outcome device.Outcome, code provisioning.Code, text string) func(*device.Event) {
 	return func(e *device.Event) {
 		e.Err = &device.Failure{Outcome: outcome, Code: code, Err: errors.New(text)}

@@ -1,7 +1,6 @@
 package metrics
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -62,7 +61,7 @@ func prepare(e Expectation, ours bool) *expected {
 
 func (x *expected) want(name string, raw json.RawMessage, of func(*Boot) json.RawMessage) {
 	if len(raw) > 0 {
-		x.objects = append(x.objects, &wanted{name: name, value: decode(raw), of: of})
+		x.objects = append(x.objects, &wanted{name: name, value: provisioning.Meaning(raw), of: of})
 	}
 }
 
@@ -152,13 +151,3 @@ func (j *judge) results(f *fleetFold) []ExpectationResult {
 // allows reports whether a fleet may have boots that met none: where its one
 // expectation has a share, that says how many.
 func (j *judge) allows() bool { return len(j.expect) == 1 && j.expect[0].Share != "" }
-
-func decode(raw []byte) any {
-	numbers := json.NewDecoder(bytes.NewReader(raw))
-	numbers.UseNumber()
-	var v any
-	if numbers.Decode(&v) != nil {
-		return nil
-	}
-	return v
-}

@@ -15,21 +15,27 @@ type Progress struct {
 	// Unexpected are those of Ended that met no expectation.
 	Unexpected int
 	Rate       float64 // boots ended a second since the last Progress
-	Fleets     []FleetProgress
-	// Stages counts the devices in each stage, by device.Stage; those that left
-	// are in none.
-	Stages [int(device.Dropped) + 1]int
+	// Recent is the same over the last ten seconds, and Left how long it will be
+	// at that rate until all that is planned has ended; 0 is unknown.
+	Recent float64
+	Left   time.Duration
+	// Blocked is for how long those who send events have waited in all.
+	Blocked time.Duration
+	Fleets  []FleetProgress
+	Stages  Stages // of all fleets
 }
 
 // FleetProgress is one fleet at one moment.
 type FleetProgress struct {
 	Name                                      string
 	Planned, Due, Ended, Assigned, Unexpected int
+	Stages                                    Stages
 }
 
-// Progress is where the run stands. It also writes out what the log holds back.
+// Progress is where the run stands. It also writes out what the log holds back,
+// and the folds tick.
 func (c *Collector) Progress(now time.Time) Progress {
-	p := Progress{Elapsed: now.Sub(c.info.Started), Stages: c.boots.stages}
+	p := Progress{Elapsed: now.Sub(c.info.Started)}
 	for i, f := range c.fleets {
 		fleet := FleetProgress{
 			Name:       f.name,
@@ -37,6 +43,7 @@ func (c *Collector) Progress(now time.Time) Progress {
 			Ended:      f.ended,
 			Assigned:   f.outcomes[device.OutcomeAssigned],
 			Unexpected: f.unexpected,
+			Stages:     f.stages,
 		}
 		if i < len(c.info.Fleets) {
 			fleet.Planned = c.info.Fleets[i].Count
@@ -46,13 +53,22 @@ func (c *Collector) Progress(now time.Time) Progress {
 		p.Due += fleet.Due
 		p.Ended += fleet.Ended
 		p.Unexpected += fleet.Unexpected
+		for stage, n := range fleet.Stages {
+			p.Stages[stage] += n
+		}
 	}
 	if since := now.Sub(c.lastProgress).Seconds(); since > 0 {
 		p.Rate = float64(p.Ended-c.lastEnded) / since
 	}
 	c.lastProgress, c.lastEnded = now, p.Ended
+	p.Recent = c.pace.rate(c.info.Started, now, p.Ended)
+	if p.Recent > 0 && p.Planned > p.Ended {
+		p.Left = time.Duration(float64(p.Planned-p.Ended) / p.Recent * float64(time.Second))
+	}
+	p.Blocked = c.blocked
 	if c.log != nil {
 		c.log.flush()
 	}
+	c.folds.tick(p, c)
 	return p
 }

@@ -26,6 +26,15 @@ func compact(raw []byte) json.RawMessage {
 	return quoted
 }
 
+// shortened is JSON as compact has it, or the beginning of much as a JSON string.
+func shortened(raw []byte) json.RawMessage {
+	if len(raw) <= maxText {
+		return compact(raw)
+	}
+	quoted, _ := json.Marshal(excerpt(raw))
+	return quoted
+}
+
 func excerpt(body []byte) string {
 	return text(string(body[:min(len(body), maxText)]))
 }

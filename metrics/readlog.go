@@ -1,42 +1,34 @@
 package metrics
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"iter"
-	"os"
-	"strings"
 
-	"github.com/klauspost/compress/zstd"
+	"dpsfleet/provisioning/ndjson"
 )
-
-// maxLine bounds a line of a log: eleven calls of a webhook with both bodies,
-// and a twin.
-const maxLine = 4 << 20
 
 // ReadLog reads a log line by line. What is wrong with a line comes as an error
 // that names file and line, and reading goes on with the next; a last line that
 // was cut short is one of these.
 func ReadLog(path string) iter.Seq2[Boot, error] {
 	return func(yield func(Boot, error) bool) {
-		batches, done := make(chan []entry, 4), make(chan struct{})
+		chunks, done := make(chan *chunk, 4), make(chan struct{})
 		go func() {
-			defer close(batches)
-			b := batch{out: batches, done: done}
-			readFile(path, b.add)
-			b.send()
+			defer close(chunks)
+			readChunks(path, chunks, done)
 		}()
 		defer func() { // not before the reader has closed the file
 			close(done)
-			for range batches {
+			for c := range chunks {
+				<-c.ready
 			}
 		}()
-		for entries := range batches {
-			for _, e := range entries {
+		for c := range chunks {
+			<-c.ready
+			for _, e := range c.entries {
 				if !yield(e.boot, e.err) {
 					return
 				}
@@ -45,103 +37,70 @@ func ReadLog(path string) iter.Seq2[Boot, error] {
 	}
 }
 
-// entry is what a line of a log holds.
+// chunk is some lines of a log. Decoding is most of the work of reporting one, so
+// chunks are decoded beside each other and beside the folds.
+type chunk struct {
+	entries []entry
+	size    int
+	ready   chan struct{} // closed when they are decoded
+}
+
+// entry is what a line holds.
 type entry struct {
+	line ndjson.Line
 	boot Boot
 	err  error
 }
 
-// batch hands entries on, some at a time. Decoding is most of the work of
-// reporting a log, so it runs beside the folds.
-type batch struct {
-	entries []entry
-	out     chan<- []entry
-	done    <-chan struct{}
+const (
+	chunkLines = 128
+	chunkSize  = 512 << 10
+)
+
+func newChunk() *chunk {
+	return &chunk{entries: make([]entry, 0, chunkLines), ready: make(chan struct{})}
 }
 
-// add reports whether anybody still listens.
-func (b *batch) add(boot Boot, err error) bool {
-	if b.entries = append(b.entries, entry{boot, err}); len(b.entries) < 128 {
-		return true
-	}
-	return b.send()
-}
-
-func (b *batch) send() bool {
-	select {
-	case b.out <- b.entries:
-		b.entries = nil
-		return true
-	case <-b.done:
-		return false
-	}
-}
-
-func readFile(path string, yield func(Boot, error) bool) {
-	file, err := os.Open(path)
-	if err != nil {
-		yield(Boot{}, fmt.Errorf("reading the log: %w", err))
-		return
-	}
-	defer file.Close()
-	if !strings.HasSuffix(path, ".zst") {
-		readLines(path, file, yield)
-		return
-	}
-	plain, err := zstd.NewReader(file, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(64<<20))
-	if err != nil {
-		yield(Boot{}, fmt.Errorf("reading the log %s: %w", path, err))
-		return
-	}
-	defer plain.Close()
-	readLines(path, plain, yield)
-}
-
-func readLines(path string, r io.Reader, yield func(Boot, error) bool) {
-	lines := bufio.NewReaderSize(r, 64<<10)
-	for n := 1; ; n++ {
-		line, err := readLine(lines)
-		if err == io.EOF && len(line) == 0 {
-			return
+// readChunks reads until the file ends or nobody listens.
+func readChunks(path string, out chan<- *chunk, done <-chan struct{}) {
+	c := newChunk()
+	send := func() bool {
+		select {
+		case out <- c:
+			go c.decode()
+			c = newChunk()
+			return true
+		case <-done:
+			return false
 		}
-		boot, lineErr := parseLine(line, err)
-		if lineErr != nil {
-			lineErr = fmt.Errorf("%s:%d: %w", path, n, lineErr)
+	}
+	for line, err := range ndjson.Read(path) {
+		if err != nil && line.Number == 0 {
+			err = fmt.Errorf("reading the log: %w", err)
 		}
-		if !yield(boot, lineErr) || err != nil && err != errLongLine {
+		line.Text = bytes.Clone(line.Text)
+		c.entries = append(c.entries, entry{line: line, err: err})
+		c.size += len(line.Text)
+		if (len(c.entries) == chunkLines || c.size >= chunkSize) && !send() {
 			return
 		}
 	}
+	send()
 }
 
-var errLongLine = fmt.Errorf("the line is longer than %d MiB", maxLine>>20)
-
-// readLine reads to the next line feed. A line that is too long is skipped.
-func readLine(r *bufio.Reader) ([]byte, error) {
-	line, err := r.ReadSlice('\n')
-	if err != bufio.ErrBufferFull {
-		return line, err
-	}
-	long := bytes.Clone(line)
-	for err == bufio.ErrBufferFull {
-		line, err = r.ReadSlice('\n')
-		if len(long) <= maxLine {
-			long = append(long, line...)
+func (c *chunk) decode() {
+	defer close(c.ready)
+	for i := range c.entries {
+		e := &c.entries[i]
+		if e.err == nil {
+			e.boot, e.err = parseLine(e.line.Text)
+			e.err = e.line.Wrap(e.err)
 		}
+		e.line.Text = nil
 	}
-	if err == nil && len(long) > maxLine {
-		return nil, errLongLine
-	}
-	return long, err
 }
 
-func parseLine(line []byte, err error) (Boot, error) {
-	switch {
-	case err == io.EOF:
-		return Boot{}, errors.New("the last line is cut short: the run was killed while writing it")
-	case err != nil:
-		return Boot{}, err
-	}
+func parseLine(line []byte) (Boot, error) {
 	var b Boot
 	if err := json.Unmarshal(line, &b); err != nil {
 		return Boot{}, fmt.Errorf("not a boot: %w", err)

@@ -13,25 +13,31 @@ const maxBadLines = 5
 // ReportLog reports a run from its log through the folds of the run itself. What
 // it cannot know, because X.run.json or the end of the log is missing, it says
 // in the report's notes. The error is that the log cannot be read at all, or
-// X.run.json is not one.
-func ReportLog(path string) (Report, error) {
+// X.run.json is not one. Folds are fed as in the run, but for the ticks; a boot
+// follows the other as its line does.
+func ReportLog(path string, fed ...Fold) (Report, error) {
+	_, r, err := foldLog(path, fed...)
+	return r, err
+}
+
+func foldLog(path string, fed ...Fold) (*Collector, Report, error) {
 	info, err := ReadRun(path)
 	missing := errors.Is(err, fs.ErrNotExist)
 	if err != nil && !missing {
-		return Report{}, err
+		return nil, Report{}, err
 	}
-	c, err := NewCollector(info, nil)
+	c, err := NewCollector(info, nil, fed...)
 	if err != nil {
-		return Report{}, fmt.Errorf("%s: %w", runPath(path), err)
+		return nil, Report{}, fmt.Errorf("%s: %w", runPath(path), err)
 	}
 	c.rec = nil // the log holds none of the cloud's verdicts; X.run.json holds the result
 	c.trusting = missing
 	last, notes, err := c.replay(path)
 	if errors.Is(err, fs.ErrNotExist) && !missing {
-		return Report{}, fmt.Errorf("%w; of the run only %s is left, which says %s; its boots are not known", err, runPath(path), info.summary())
+		return nil, Report{}, fmt.Errorf("%w; of the run only %s is left, which says %s; its boots are not known", err, runPath(path), info.summary())
 	}
 	if err != nil {
-		return Report{}, err
+		return nil, Report{}, err
 	}
 	end := info.End
 	end.Notes = append(notes, end.Notes...)
@@ -46,7 +52,7 @@ func ReportLog(path string) (Report, error) {
 	}
 	r := c.report(last, end, info.Reconciliation)
 	r.Log = path
-	return r, nil
+	return c, r, nil
 }
 
 // summary is the verdict of a run as a sentence has it.

@@ -168,7 +168,8 @@ func TestProgress(t *testing.T) {
 	if p.Planned != 1000 || p.Due != 5 || p.Ended != 4 || p.Rate != 2 || p.Stages[device.Dialing] != 1 || p.Stages[device.Online] != 4 {
 		t.Errorf("%+v", p)
 	}
-	if f := p.Fleets[0]; f != (metrics.FleetProgress{Name: "toasters", Planned: 700, Due: 4, Ended: 4, Assigned: 4}) {
+	online := metrics.Stages{device.Online: 4}
+	if f := p.Fleets[0]; f != (metrics.FleetProgress{Name: "toasters", Planned: 700, Due: 4, Ended: 4, Assigned: 4, Stages: online}) {
 		t.Errorf("%+v", f)
 	}
 	if p := c.Progress(start.Add(3 * time.Second)); p.Rate != 0 {

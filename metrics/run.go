@@ -17,17 +17,26 @@ import (
 type RunInfo struct {
 	Scenario string `json:"scenario"`
 	// Text is the scenario as it was read, without keys: the caller masks them.
-	Text   string `json:"text,omitempty"`
-	Seed   uint64 `json:"seed"`
+	Text string `json:"text,omitempty"`
+	Seed uint64 `json:"seed"`
+	// Shard is which of Shards parts of the run this is, from 0; Shards is 0 for
+	// a run that is whole.
+	Shard  int    `json:"shard,omitempty"`
+	Shards int    `json:"shards,omitempty"`
 	Target string `json:"target"` // what was booted against, in words
 	// Ours says that the cloud is in this process, so that its exchanges come,
 	// tags are seen and the two sides can be reconciled.
 	Ours bool `json:"ours"`
+	// Direct says that a webhook was called by us and by no DPS: its calls are
+	// seen, tags are those that its answers give, every device calls once, and
+	// there is no cloud to reconcile with.
+	Direct bool `json:"direct,omitempty"`
 	// Unverified says that TLS certificates were not checked; the verdict line
 	// names it.
 	Unverified bool              `json:"unverified,omitempty"`
 	Versions   map[string]string `json:"versions,omitempty"` // program, Go, ...
 	Fleets     []Fleet           `json:"fleets"`
+	Hubs       []string          `json:"hubs,omitempty"` // that devices may dial
 	Thresholds []Threshold       `json:"thresholds,omitempty"`
 	Started    time.Time         `json:"started"`
 
@@ -40,10 +49,13 @@ type RunInfo struct {
 	ExitCode       int            `json:"exitCode"`
 }
 
+// sees reports whether the calls of the webhook, and tags, are seen.
+func (info RunInfo) sees() bool { return info.Ours || info.Direct }
+
 // Fleet is what is to come of one fleet.
 type Fleet struct {
 	Name   string       `json:"name"`
-	Count  int          `json:"count,omitempty"` // devices planned, for the progress
+	Count  int          `json:"count,omitempty"` // boots planned, for the progress
 	Expect Expectations `json:"expect,omitempty"`
 }
 

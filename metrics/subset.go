@@ -3,7 +3,6 @@ package metrics
 import (
 	"encoding/json"
 	"maps"
-	"math/big"
 	"slices"
 
 	"dpsfleet/provisioning"
@@ -29,7 +28,7 @@ func (w *wanted) missed(raw json.RawMessage) string {
 	}
 	why := w.name + " is missing"
 	if len(raw) > 0 {
-		why = differs(w.name, w.value, decode(raw))
+		why = differs(w.name, w.value, provisioning.Meaning(raw))
 	}
 	if len(w.known) < maxKnown && len(raw) <= maxText {
 		if w.known == nil {
@@ -45,7 +44,7 @@ func (w *wanted) missed(raw json.RawMessage) string {
 func differs(path string, want, got any) string {
 	members, ok := want.(map[string]any)
 	if !ok {
-		if equal(want, got) {
+		if provisioning.SameMeaning(want, got) {
 			return ""
 		}
 		return path + " is " + show(got) + ", not " + show(want)
@@ -64,33 +63,6 @@ func differs(path string, want, got any) string {
 		}
 	}
 	return ""
-}
-
-func equal(a, b any) bool {
-	switch a := a.(type) {
-	case json.Number:
-		b, ok := b.(json.Number)
-		return ok && (a == b || sameNumber(a, b))
-	case []any:
-		b, ok := b.([]any)
-		return ok && slices.EqualFunc(a, b, equal)
-	case map[string]any:
-		b, ok := b.(map[string]any)
-		return ok && maps.EqualFunc(a, b, equal)
-	}
-	switch b.(type) {
-	case []any, map[string]any: // not comparable, and a is neither
-		return false
-	}
-	return a == b
-}
-
-// sameNumber compares 1 and 1.0. Its precision is bounded, and so is what a
-// hostile exponent costs.
-func sameNumber(a, b json.Number) bool {
-	x, _, errX := big.ParseFloat(a.String(), 10, 128, big.ToNearestEven)
-	y, _, errY := big.ParseFloat(b.String(), 10, 128, big.ToNearestEven)
-	return errX == nil && errY == nil && x.Cmp(y) == 0
 }
 
 // show is a value as JSON, cut short; a text and a number look different.

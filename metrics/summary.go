@@ -13,6 +13,7 @@ import (
 type fleetFold struct {
 	name       string
 	due, ended int
+	stages     Stages
 	outcomes   map[device.Outcome]int
 	unexpected int
 	places     map[place]*Place
@@ -53,14 +54,7 @@ func (f *fleetFold) add(b *Boot) {
 // addTimes counts a stage once a boot, however often the boot was in it: the
 // sum is what the boot lost there.
 func (f *fleetFold) addTimes(b *Boot) {
-	var in [int(device.Dropped) + 1]Millis
-	var was [int(device.Dropped) + 1]bool
-	for _, s := range b.Stages {
-		if int(s.Stage) < len(in) {
-			in[s.Stage] += s.Took
-			was[s.Stage] = true
-		}
-	}
+	in, was := b.InStages()
 	f.dists[metricLateness].add(micros(b.Lateness()))
 	for stage := device.Dialing; int(stage) < len(in); stage++ {
 		if m, ok := stageMetric(stage); ok && was[stage] {
@@ -160,6 +154,9 @@ func (f *fleetFold) report() FleetReport {
 		Unexpected: f.unexpected,
 		Places:     places,
 		Times:      f.times(),
+
+		Retries:     f.dists[metricRetries].sum,
+		MostRetries: f.dists[metricRetries].max,
 	}
 }
 

@@ -10,19 +10,26 @@ import (
 	"dpsfleet/provisioning"
 )
 
-// bootOne boots one device that is due.
-func (r *run) bootOne(ctx context.Context, a fleet.Arrival, due time.Time) {
+// boot is one boot of a device: who it is, and what it knows from earlier.
+type boot struct {
+	device.Number
+	known *device.Assignment
+}
+
+// bootOnce plays one boot, and returns what the device knows after it.
+func (r *run) bootOnce(ctx context.Context, a fleet.Arrival, due time.Time, b boot) *device.Assignment {
 	f := r.Fleets[a.Fleet]
-	d, err := r.kinds[a.Fleet].Make(r.number(a))
+	d, err := r.kinds[a.Fleet].Make(b.Number)
 	if err != nil {
-		r.drop(a, due, &device.Failure{Outcome: device.OutcomeFailed, Err: err}, device.Failed)
-		return
+		r.never(a, b.Number, due, device.Event{To: device.Failed, Err: &device.Failure{Outcome: device.OutcomeFailed, Err: err}})
+		return b.known
 	}
 	if d.Certificate = r.certificate(a); d.Certificate == nil {
 		d.Key = r.key(f, d.ID)
 	}
 	d.Until, d.Stay, d.Telemetry = f.Until, durationOf(f.Stay), durationOf(f.Telemetry)
-	d.Run(ctx, &r.target, due, r.record)
+	d.Cached, d.Backoff = b.known, r.backoffs[a.Fleet]
+	return d.Run(ctx, &r.target, due, r.record)
 }
 
 func (r *run) record(e device.Event) {
@@ -43,13 +50,16 @@ func (r *run) dropOne(a fleet.Arrival, due time.Time) {
 }
 
 func (r *run) drop(a fleet.Arrival, due time.Time, failure *device.Failure, to device.Stage) {
-	n := r.number(a)
-	id, _ := r.kinds[a.Fleet].ID(n)
-	now := time.Now()
-	r.rec.event(device.Event{
-		Device: id, Fleet: n.Fleet, Model: r.kinds[a.Fleet].Name, Boot: n.Boot,
-		To: to, At: now, In: now.Sub(due), Err: failure,
-	})
+	r.never(a, r.number(a), due, device.Event{To: to, Err: failure})
+}
+
+// never tells of a boot that was due and did not begin.
+func (r *run) never(a fleet.Arrival, n device.Number, due time.Time, e device.Event) {
+	e.Device = r.id(a, n)
+	e.Fleet, e.Model, e.Boot = n.Fleet, r.kinds[a.Fleet].Name, n.Boot
+	e.At = time.Now()
+	e.In = e.At.Sub(due)
+	r.rec.event(e)
 }
 
 // key is the key of a device: that of its individual enrollment in our cloud, or
@@ -78,12 +88,12 @@ func (r *run) groupOf(f Fleet) string {
 	if f.EnrollmentGroup != "" {
 		return f.EnrollmentGroup
 	}
-	return r.firstGroup()
+	return r.Cloud.firstGroup()
 }
 
-func (r *run) firstGroup() string {
+func (c Cloud) firstGroup() string {
 	first := ""
-	for name := range r.Cloud.EnrollmentGroups {
+	for name := range c.EnrollmentGroups {
 		if first == "" || name < first {
 			first = name
 		}

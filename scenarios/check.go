@@ -44,10 +44,11 @@ func (c *checker) check(whole bool) {
 	c.target()
 	c.models()
 	c.fleets()
-	c.faults()
+	c.faults(whole)
 	c.thresholds()
 	if len(c.mistakes) == 0 && whole {
 		c.identities()
+		c.faultsReach()
 	}
 }
 
@@ -98,6 +99,7 @@ func (c *checker) fleets() {
 		}
 		c.group(at, f)
 		c.certificateOf(at, f)
+		c.reboots(at, f)
 		c.expectations(at, f)
 	}
 	if len(c.s.Fleets) == 0 {
@@ -137,20 +139,6 @@ func (c *checker) expectations(at string, f Fleet) {
 		}
 		if !slices.ContainsFunc(c.s.Cloud.LinkedHubs, func(hub string) bool { ok, _ := path.Match(e.Hub, hub); return ok }) {
 			c.add(here+"/hub", "%.80q matches none of linkedHubs", e.Hub)
-		}
-	}
-}
-
-func (c *checker) faults() {
-	for i, fault := range c.s.Faults {
-		at := "/faults/" + strconv.Itoa(i)
-		for j, name := range fault.Fleets {
-			if !c.hasFleet(name) {
-				c.add(fmt.Sprintf("%s/fleets/%d", at, j), "%s", c.unknown("fleet", name, c.fleetNames()))
-			}
-		}
-		if c.s.Cloud == nil {
-			c.add(at, "a fault at the webhook needs a cloud of ours, which calls it")
 		}
 	}
 }

@@ -81,6 +81,7 @@ func (c *checker) enrollment(at string, e Enrollment) {
 			c.add(at+"/policy", "%s", err)
 		}
 		c.s.policies[e.Policy] = policy
+		c.unserved(at, e)
 	}
 	if e.FunctionKey != "" && e.Policy == "" {
 		c.add(at+"/functionKey", "only a policy that dpsfleet serves has a function key; put the code of your own webhook into a file for --function-key-file")
@@ -127,6 +128,7 @@ func (c *checker) target() {
 		return
 	}
 	c.hubs("/target/hubs", target.Hubs)
+	c.targetKind(target)
 	if target.CA != "" {
 		roots, err := c.read(target.CA)
 		if err != nil {

@@ -1,7 +1,6 @@
 package scenarios
 
 import (
-	"encoding/json"
 	"maps"
 	"slices"
 	"strings"
@@ -24,6 +23,8 @@ func (s Scenario) Config(given, fallback provisioning.Key) emulator.Config {
 		LinkedHubs:   s.Cloud.LinkedHubs,
 		Hubs:         s.Cloud.Hubs,
 		Quotas:       s.Cloud.Quotas,
+		WebhookCalls: s.Cloud.WebhookCalls,
+		Observe:      s.Cloud.Observe,
 		Answers:      s.Cloud.Answers.config(),
 		Undocumented: s.Cloud.Undocumented,
 		Seed:         s.Seed,
@@ -124,6 +125,9 @@ func (s Scenario) shown() string {
 			text = strings.ReplaceAll(text, key.Base64(), "****")
 		}
 	}
+	if s.direct() {
+		text = strings.ReplaceAll(text, s.Target.Webhook, provisioning.MaskURL(s.Target.Webhook))
+	}
 	if s.Cloud == nil {
 		return text
 	}
@@ -152,17 +156,4 @@ func (s Scenario) keys() []provisioning.Key {
 // records are all enrollments.
 func (c Cloud) records() []Enrollment {
 	return slices.Concat(slices.Collect(maps.Values(c.EnrollmentGroups)), slices.Collect(maps.Values(c.IndividualEnrollments)))
-}
-
-// totals are what the cloud has served, by name.
-func totals(t emulator.Totals) map[string]int64 {
-	var byName map[string]int64
-	encoded, err := json.Marshal(t)
-	if err == nil {
-		err = json.Unmarshal(encoded, &byName)
-	}
-	if err != nil {
-		return nil
-	}
-	return byName
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"dpsfleet/provisioning"
+	"dpsfleet/provisioning/emulator"
 )
 
 // The key that somebody names goes before the scenario's, and that before the
@@ -28,5 +29,13 @@ func TestWhichGroupKeyHolds(t *testing.T) {
 				t.Error("another key holds")
 			}
 		})
+	}
+}
+
+func TestBoundsThatAreOursAreSettings(t *testing.T) {
+	text := strings.Replace(oneToaster, "cloud:\n", "cloud:\n  webhookCalls: 8\n  observe: {perDevice: 2, inAll: 3, body: 4}\n", 1)
+	config := read(t, text).Config(nil, nil)
+	if want := (emulator.Observe{PerDevice: 2, InAll: 3, Body: 4}); config.WebhookCalls != 8 || config.Observe != want {
+		t.Errorf("%d calls, %+v", config.WebhookCalls, config.Observe)
 	}
 }

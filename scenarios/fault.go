@@ -4,42 +4,24 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strconv"
-	"strings"
 	"sync/atomic"
 	"time"
 
 	"dpsfleet/device"
 	"dpsfleet/provisioning"
 	"dpsfleet/provisioning/allocation"
+	"dpsfleet/provisioning/emulator"
 )
 
-// FaultAction is what a fault does.
-type FaultAction struct {
-	// Status answers with this HTTP status instead of the webhook.
-	Status int
-}
+// The places where faults are made.
+const (
+	atWebhook = "webhook"
+	atDPS     = "dps"
+	atHub     = "hub"
+)
 
-// ParseFaultAction reads "status 503".
-func ParseFaultAction(text string) (FaultAction, error) {
-	word, rest, _ := strings.Cut(text, " ")
-	status, err := strconv.Atoi(rest)
-	if word != "status" || err != nil || status < 200 || status > 599 {
-		return FaultAction{}, fmt.Errorf("%.40q is not a fault; status and a number from 200 to 599 is", text)
-	}
-	return FaultAction{Status: status}, nil
-}
-
-// String is the action's text.
-func (a FaultAction) String() string { return "status " + strconv.Itoa(a.Status) }
-
-// UnmarshalText is ParseFaultAction.
-func (a *FaultAction) UnmarshalText(text []byte) (err error) {
-	*a, err = ParseFaultAction(string(text))
-	return err
-}
-
-// faults are a scenario's as they happen.
+// faults are a scenario's as they happen. Of several that would touch the same
+// call the first does.
 type faults struct {
 	rows  []*faultRow
 	began atomic.Pointer[time.Time]
@@ -48,16 +30,41 @@ type faults struct {
 type faultRow struct {
 	Fault
 	number  int
+	seed    uint64
 	devices map[string]bool // nil is all
+	webhook allocation.Fault
+	cloud   emulator.Fault
+	points  []emulator.FaultPoint // where it touches the cloud
 	touched atomic.Int64
 }
 
 func newFaults(s Scenario) *faults {
 	f := &faults{}
 	for i, fault := range s.Faults {
-		f.rows = append(f.rows, &faultRow{Fault: fault, number: i + 1, devices: s.devicesOf(fault.Fleets)})
+		row := &faultRow{Fault: fault, number: i + 1, seed: s.Seed, devices: s.devicesOf(fault.Fleets)}
+		row.become(fault.Do.kind())
+		f.rows = append(f.rows, row)
 	}
 	return f
+}
+
+// become makes ready what the row does.
+func (r *faultRow) become(w faultWord) {
+	r.points = w.points(r.At)
+	if r.At == atWebhook && w.webhook != nil {
+		r.webhook = w.webhook(r.Do)
+	}
+	if len(r.points) > 0 {
+		r.cloud = w.cloud(r.Do)
+	}
+}
+
+// latency is how long a device is held back; 0 but for the latency.
+func (r *faultRow) latency(registrationID string) time.Duration {
+	if r.Do.word != wordLatency {
+		return 0
+	}
+	return r.Do.wait.of(r.seed, registrationID)
 }
 
 // devicesOf are the registration ids of some fleets; nil for none.
@@ -84,30 +91,69 @@ func (f *faults) start(now time.Time) { f.began.Store(&now) }
 
 // transport puts the faults in front of the webhook.
 func (f *faults) transport(next http.RoundTripper) http.RoundTripper {
-	if len(f.rows) == 0 {
+	if !f.any(atWebhook) {
 		return next
 	}
-	return allocation.Instead(next, f.status)
+	return allocation.Faulty(next, f.ofWebhook)
 }
 
-// status is what a call for a device is answered with, 0 for the webhook's own.
-func (f *faults) status(registrationID string) int {
+// ofCloud is what the emulator asks; nil if there is nothing to ask.
+func (f *faults) ofCloud() func(emulator.FaultPoint, string) emulator.Fault {
+	if !f.any(atDPS) && !f.any(atHub) {
+		return nil
+	}
+	return f.at
+}
+
+func (f *faults) any(place string) bool {
+	return slices.ContainsFunc(f.rows, func(r *faultRow) bool { return r.At == place })
+}
+
+// ofWebhook is what becomes of a call for a device.
+func (f *faults) ofWebhook(registrationID string) allocation.Fault {
+	row := f.hit(registrationID, func(r *faultRow) bool { return r.At == atWebhook })
+	switch {
+	case row == nil:
+		return nil
+	case row.webhook != nil:
+		return row.webhook
+	}
+	return allocation.Late(row.latency(registrationID))
+}
+
+// at is what becomes of what a device asks the cloud.
+func (f *faults) at(point emulator.FaultPoint, registrationID string) emulator.Fault {
+	row := f.hit(registrationID, func(r *faultRow) bool { return slices.Contains(r.points, point) })
+	if row == nil {
+		return emulator.Fault{}
+	}
+	fault := row.cloud
+	fault.Wait = row.latency(registrationID)
+	return fault
+}
+
+// hit is the first of the rows that are meant which touches a device now; nil for
+// none.
+func (f *faults) hit(registrationID string, meant func(*faultRow) bool) *faultRow {
 	began := f.began.Load()
 	if began == nil {
-		return 0
+		return nil
 	}
-	at := time.Since(*began)
+	since := time.Since(*began)
 	for _, row := range f.rows {
-		if row.hits(registrationID, at) {
+		if meant(row) && row.hits(registrationID, since) {
 			row.touched.Add(1)
-			return row.Do.Status
+			return row
 		}
 	}
-	return 0
+	return nil
 }
 
-func (r *faultRow) hits(registrationID string, at time.Duration) bool {
-	if r.During != nil && (at < r.During.From || at >= r.During.To) {
+func (r *faultRow) hits(registrationID string, since time.Duration) bool {
+	if r.During != nil && (since < r.During.From || since >= r.During.To) {
+		return false
+	}
+	if r.Share != 0 && !r.Share.has(r.seed, registrationID) {
 		return false
 	}
 	return r.devices == nil || r.devices[provisioning.SameID(registrationID)]
@@ -119,7 +165,7 @@ func (f *faults) untouched() []string {
 	var out []string
 	for _, row := range f.rows {
 		if row.touched.Load() == 0 {
-			out = append(out, fmt.Sprintf("fault %d (%s at the %s) touched nothing", row.number, row.Do, row.At))
+			out = append(out, fmt.Sprintf("fault %d (%s at %s) touched nothing", row.number, row.Do, placeName(row.At)))
 		}
 	}
 	return out

@@ -48,8 +48,12 @@ func (s Scenario) Loads() string {
 // cost says what a run takes of a real DPS.
 func (s Scenario) cost() string {
 	n := s.devices()
-	minutes := time.Duration(n) * time.Minute / 1000
-	return fmt.Sprintf("%d devices, %s at a real DPS's 1,000 registrations a minute, %d billed registrations", n, minutes.Round(time.Second), n)
+	if s.direct() {
+		return fmt.Sprintf("%d calls of it, where a real DPS makes 1,000 a minute at most", n)
+	}
+	asked := s.boots() // at worst: DPS may move a device at any time
+	minutes := time.Duration(asked) * time.Minute / 1000
+	return fmt.Sprintf("%d devices, %s at a real DPS's 1,000 registrations a minute, %d billed registrations", n, minutes.Round(time.Second), asked)
 }
 
 // remotes are the hosts beyond this machine, in the order in which devices meet
@@ -62,6 +66,9 @@ func (s Scenario) remotes() []string {
 		}
 	}
 	if s.Target != nil {
+		if u, err := url.Parse(s.Target.Webhook); err == nil {
+			add(u.Hostname())
+		}
 		host, _, _ := net.SplitHostPort(s.Target.DPS)
 		add(host)
 		gateway, _, _ := net.SplitHostPort(s.Target.Gateway)

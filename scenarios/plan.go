@@ -9,7 +9,7 @@ import (
 
 // plan is the fleet as fleet.Run takes it.
 func (f Fleet) plan() fleet.Fleet {
-	return fleet.Fleet{Name: f.Name, Count: f.Count, Start: durationOf(f.Start), Arrive: f.Arrive}
+	return fleet.Fleet{Name: f.Name, Count: f.Count, Start: durationOf(f.Start), Arrive: f.Arrive, At: f.at}
 }
 
 // compile makes the kind of the fleet's devices.

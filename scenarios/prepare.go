@@ -22,17 +22,24 @@ func (r *run) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := r.faultsInReach(); err != nil {
+		return err
+	}
 	r.plan = r.Plan()
-	r.plan.AtMost = atMost
+	r.plan.AtMost, r.plan.Closed, r.plan.For = atMost, r.env.Closed, r.env.For
+	r.plan.Shard, r.plan.Shards = r.env.Shard, r.env.Shards
 	for _, f := range r.Fleets {
 		kind, err := f.compile(r.Models)
 		if err != nil {
 			return fmt.Errorf("fleet %s: %w", f.Name, err)
 		}
-		r.kinds = append(r.kinds, kind)
+		r.kinds, r.backoffs = append(r.kinds, kind), append(r.backoffs, r.backoff(f))
 	}
 	if err := r.preflight(); err != nil {
 		return err
+	}
+	if r.direct() {
+		return r.prepareCalls()
 	}
 	if r.Scenario.Target != nil {
 		return r.aimAtTarget()
@@ -46,6 +53,10 @@ func (r *run) prepare(ctx context.Context) error {
 	if err := r.makeCertificates(ctx); err != nil {
 		r.closeCloud()
 		return fmt.Errorf("making the devices' certificates: %w", err)
+	}
+	if err := r.placeDevices(); err != nil {
+		r.closeCloud()
+		return err
 	}
 	return nil
 }
@@ -73,9 +84,13 @@ func (r *run) preflight() error {
 
 // peak is how many connections may be open at once.
 func (r *run) peak() int {
-	n := r.devices()
+	parts := max(1, r.env.Shards)
+	n := (r.devices() + parts - 1) / parts
 	if limit := r.Limits.InFlight; limit > 0 {
 		n = min(n, limit)
+	}
+	if r.direct() && r.Target.HTTP.Connections > 0 {
+		n = min(n, r.Target.HTTP.Connections)
 	}
 	return n
 }
@@ -94,7 +109,7 @@ func (r *run) startCloud(ctx context.Context) error {
 	config.Observe.Off = true // the recorder has it all
 	config.FunctionLog = r.env.FunctionLog
 	config.Log = r.env.Log
-	config.Transport = r.faults.transport
+	config.Transport, config.Fault = r.faults.transport, r.faults.ofCloud()
 	if r.env.Network == NetworkMemory {
 		config.Listen, config.Dial = r.memory.Listen, r.memory.Dial
 	}
@@ -116,12 +131,9 @@ func (r *run) startCloud(ctx context.Context) error {
 
 func (r *run) aimAtTarget() error {
 	t := r.Scenario.Target
-	var roots *x509.CertPool
-	if len(t.RootCAs) > 0 {
-		roots = x509.NewCertPool()
-		if !roots.AppendCertsFromPEM(t.RootCAs) {
-			return errors.New("the CA file holds no certificate in PEM")
-		}
+	roots, err := t.pool()
+	if err != nil {
+		return err
 	}
 	if r.env.Network == NetworkMemory {
 		return errors.New("a target is on a network; --network memory is for the cloud that dpsfleet brings along")
@@ -139,6 +151,19 @@ func (r *run) aimAtTarget() error {
 		r.target.TLS.InsecureSkipVerify = t.Insecure
 	}
 	return nil
+}
+
+// pool are the roots that the target's certificate is held against; nil is the
+// system's.
+func (t *Target) pool() (*x509.CertPool, error) {
+	if len(t.RootCAs) == 0 {
+		return nil, nil
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(t.RootCAs) {
+		return nil, errors.New("the CA file holds no certificate in PEM")
+	}
+	return roots, nil
 }
 
 // aim fills in what devices need of either.
@@ -160,6 +185,8 @@ func (r *run) aim(endpoint, gateway string, roots *x509.CertPool) {
 			TLS:      durationOf(r.Limits.TLS),
 			Answer:   durationOf(r.Limits.Answer),
 			Attempts: r.Limits.Attempts,
+
+			Reprovision: durationOf(r.Limits.Reprovision),
 		},
 	}
 	if r.env.Network == NetworkMemory {

@@ -155,7 +155,7 @@ func (d *document) policyMistakes(err error) error {
 		if !errors.As(one, &m) {
 			return fmt.Errorf("%s: %w", d.file, err)
 		}
-		mistakes = append(mistakes, d.mistake(d.pointer(m.Path), m.Text))
+		mistakes = append(mistakes, d.mistake(m.Pointer, m.Text))
 	}
 	return mistakes.sorted()
 }

@@ -103,6 +103,7 @@ func (r *recorder) run(c *metrics.Collector, cancel context.CancelCauseFunc, pro
 			take(c, m)
 		case now := <-tick.C:
 			r.look(c, cancel, now)
+			c.Blocked(r.blocked.sum())
 			if p := c.Progress(now); progress != nil {
 				progress(p)
 			}

@@ -6,12 +6,14 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"time"
 
 	"dpsfleet/device"
 	"dpsfleet/fleet"
 	"dpsfleet/metrics"
 	"dpsfleet/provisioning"
+	"dpsfleet/provisioning/allocation"
 	"dpsfleet/provisioning/emulator"
 	"dpsfleet/provisioning/memnet"
 )
@@ -49,11 +51,18 @@ type Env struct {
 	Version string  // of the program; DPS's operator sees it
 	// LogPath is where the log goes; empty writes none.
 	LogPath string
+	// Record is a recording to be made of the webhook's calls.
+	Record Record
 	// GroupKey overrides the key of the scenario's first enrollment group, or of
 	// its target.
 	GroupKey provisioning.Key
 	// Progress is told ten times a second how far the run is. Nil is nobody.
 	Progress func(metrics.Progress)
+	// Shard is which part of the devices this process boots, from 0, where Shards
+	// processes share them; 0 or 1 is all of them.
+	Shard, Shards int
+	// Folds are fed by the recorder beside its own.
+	Folds []metrics.Fold
 	// Watch sees devices as they go, from their own goroutines.
 	Watch Watch
 	// FunctionLog takes the log of the policies that the cloud serves, Log that
@@ -64,6 +73,16 @@ type Env struct {
 	// and AboveQuota lets it be loaded beyond a real DPS's quota.
 	TargetIsMine string
 	AboveQuota   bool
+	// Dial opens the connections to a webhook that is called directly; nil is the
+	// operating system's network.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Requests are what that webhook is asked, instead of what the fleets' models
+	// make: that of each arrival.
+	Requests func(fleet.Arrival) (allocation.Asked, error)
+	// Closed makes a closed model of such a run: limits.inFlight calls run at any
+	// time, for as long as For says, and nothing is due before one has ended.
+	Closed bool
+	For    time.Duration
 }
 
 // Watch is for whoever shows single devices. Nil members are nobody.
@@ -83,9 +102,12 @@ type run struct {
 	kinds  []*device.Kind // by fleet
 	memory memnet.Network
 	cloud  *emulator.Cloud // nil for a target
+	calls  *calls          // nil unless the target is a webhook
 	target device.Target
 	// certificates are the devices', by fleet and arrival; nil where none has one.
 	certificates [][]*tls.Certificate
+	backoffs     []device.Backoff // by fleet
+	again        again            // what follows the first boots
 	rec          *recorder
 	faults       *faults
 }
@@ -107,11 +129,16 @@ func Run(ctx context.Context, s Scenario, env Env) (metrics.Report, error) {
 // play starts the devices, records what they do, and reports.
 func (r *run) play(ctx context.Context) (metrics.Report, error) {
 	info := r.info()
-	log, err := r.createLog(info)
+	recording, err := r.createRecording(info)
 	if err != nil {
 		return metrics.Report{}, err
 	}
-	collector, err := metrics.NewCollector(info, log)
+	log, err := r.createLog(info)
+	if err != nil {
+		recording.discard()
+		return metrics.Report{}, err
+	}
+	collector, err := metrics.NewCollector(info, log, recording.folds(r.env.Folds)...)
 	if err != nil {
 		return metrics.Report{}, err
 	}
@@ -125,6 +152,7 @@ func (r *run) play(ctx context.Context) (metrics.Report, error) {
 	r.closeCloud()
 	r.rec.stop()
 	collector.Finish(ended)
+	end.Notes = append(end.Notes, recording.close()...)
 
 	setup := setupError(collector, playing)
 	end.Interrupted = ctx.Err() != nil
@@ -164,9 +192,17 @@ func (r *run) createLog(info metrics.RunInfo) (*metrics.Log, error) {
 // boot plays the plan. Devices that do not leave in time when the run is stopped
 // are left behind: the collector ends their boots as interrupted.
 func (r *run) boot(ctx context.Context) fleet.Health {
-	r.faults.start(time.Now())
+	now := time.Now()
+	r.faults.start(now)
+	if r.plan.AtMost > 0 {
+		r.again.bound(r.plan.AtMost, now.Add(r.plan.Describe().Last+time.Second))
+	}
 	done := make(chan fleet.Health, 1)
-	go func() { done <- fleet.Run(ctx, r.plan, r.bootOne, r.dropOne) }()
+	boot := r.bootOne
+	if r.calls != nil {
+		boot = r.callOne
+	}
+	go func() { done <- fleet.Run(ctx, r.plan, boot, r.dropOne) }()
 	select {
 	case health := <-done:
 		return health
@@ -186,5 +222,8 @@ func (r *run) boot(ctx context.Context) fleet.Health {
 func (r *run) closeCloud() {
 	if r.cloud != nil {
 		r.cloud.Close()
+	}
+	if r.calls != nil {
+		r.calls.transport.CloseIdleConnections()
 	}
 }

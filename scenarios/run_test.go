@@ -224,7 +224,7 @@ func TestExpectationUnmetIsExitCode3(t *testing.T) {
 
 func TestFaultThatTouchesNothingFailsTheRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := read(t, oneToaster+"faults: [{at: webhook, during: 1h..2h, do: status 503}]\n")
+		s := read(t, oneToaster+"faults: [{at: webhook, during: 5m..6m, do: status 503}]\n")
 		r := inMemory(t, t.Context(), s, "")
 		if r.ExitCode() != 3 || len(r.Run.Faults) != 1 {
 			t.Errorf("exit code %d, faults %q", r.ExitCode(), r.Run.Faults)

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"slices"
+	"time"
 
 	"dpsfleet/device"
 	"dpsfleet/metrics"
@@ -12,7 +13,7 @@ import (
 	"dpsfleet/provisioning/emulator"
 )
 
-//go:generate go test -run TestSchemaIsGenerated -update .
+//go:generate go test -run SchemaIsGenerated -update .
 
 // Scenario is a run written down: which devices come, when, to which cloud, and
 // what should become of them.
@@ -43,6 +44,7 @@ type Scenario struct {
 	text     []byte
 	policies map[string]allocation.Policy // by what the scenario calls them
 	proofs   map[string]proof             // by file
+	warnings Mistakes
 }
 
 // Cloud is what the emulator is made of.
@@ -63,6 +65,10 @@ type Cloud struct {
 	// Quotas are the limits that DPS and the hubs keep to: none, real, or so many
 	// times the real ones, as 10x and 0.1x; none.
 	Quotas emulator.Quotas `json:"quotas,omitempty"`
+	// WebhookCalls is how many calls of webhooks are made at once at most; 256.
+	WebhookCalls int `json:"webhookCalls,omitempty" jsonschema:"minimum=1,maximum=100000"`
+	// Observe is how much emulate keeps of what it saw.
+	Observe emulator.Observe `json:"observe,omitzero"`
 	// Undocumented is what the emulator does where no document of Microsoft's
 	// says what DPS does.
 	Undocumented emulator.Undocumented `json:"undocumented,omitzero"`
@@ -121,11 +127,21 @@ const (
 	FunctionKeyMissing  FunctionKey = "missing"
 )
 
-// Target is a cloud that is not ours: a real DPS, or an emulator elsewhere.
+// Target is a cloud that is not ours: a real DPS, or an emulator elsewhere; or it
+// is a webhook alone, which is called as DPS would call it.
 type Target struct {
-	// DPS is its HOST:PORT, as global.azure-devices-provisioning.net:8883.
-	DPS     string `json:"dps"`
-	IDScope string `json:"idScope"`
+	// DPS is its HOST:PORT, as global.azure-devices-provisioning.net:8883, and
+	// IDScope the id scope that devices name there.
+	DPS     string `json:"dps,omitempty"`
+	IDScope string `json:"idScope,omitempty"`
+	// Webhook is the URL of an allocation function that is called directly,
+	// instead of a DPS. A key in its code is masked; better give it by
+	// --function-key-file or DPSFLEET_FUNCTION_KEY.
+	Webhook string `json:"webhook,omitempty"`
+	// Requests are what DPS would ask of that webhook.
+	Requests Requests `json:"requests,omitzero"`
+	// HTTP is how it is called.
+	HTTP HTTP `json:"http,omitzero"`
 	// GroupKey is the enrollment group's; better kept in a file and given by
 	// --group-key-file.
 	GroupKey provisioning.Key `json:"groupKey,omitempty"`
@@ -136,7 +152,8 @@ type Target struct {
 	ServerName string `json:"serverName,omitempty"`
 	// Gateway is the HOST:PORT that all hub connections go to.
 	Gateway string `json:"gateway,omitempty"`
-	// Hubs are the hubs that devices may dial; any other is an outcome.
+	// Hubs are the hubs that devices may dial; any other is an outcome. They are
+	// the linked hubs that a webhook is asked about.
 	Hubs []string `json:"hubs,omitempty"`
 
 	// DeviceKey is used as it is by every device, instead of one derived from
@@ -148,29 +165,6 @@ type Target struct {
 	Certificate *tls.Certificate `json:"-"`
 	// RootCAs is what CA holds.
 	RootCAs []byte `json:"-"`
-}
-
-// TLS bounds what devices speak; left out, 1.2 and 1.3.
-type TLS struct {
-	Min TLSVersion `json:"min,omitempty" jsonschema:"enum=1.2,enum=1.3"`
-	Max TLSVersion `json:"max,omitempty" jsonschema:"enum=1.2,enum=1.3"`
-}
-
-// Limits hold a run in bounds; what is left out has a default.
-type Limits struct {
-	// InFlight is how many boots may run at once; one more is dropped. Left
-	// out, there is no limit.
-	InFlight int `json:"inFlight,omitempty" jsonschema:"minimum=1"`
-	// Boot is how long a boot may take; 10m.
-	Boot Duration `json:"boot,omitempty"`
-	// Dial, TLS and Answer are for a TCP connection, a handshake and any one
-	// answer; 10s, 10s and 30s.
-	Dial   Duration `json:"dial,omitempty"`
-	TLS    Duration `json:"tls,omitempty"`
-	Answer Duration `json:"answer,omitempty"`
-	// Attempts is how often in a row a server may refuse to talk before a boot
-	// gives up; 4.
-	Attempts int `json:"attempts,omitempty" jsonschema:"minimum=1"`
 }
 
 // Fleet is a number of devices of one model that come together.
@@ -200,8 +194,20 @@ type Fleet struct {
 	// two messages of it.
 	Stay      Duration `json:"stay,omitempty"`
 	Telemetry Duration `json:"telemetry,omitempty"`
+	// Cached is what the devices know from an earlier life: they ask that hub
+	// first. Left out, they are new and ask DPS.
+	Cached *Cached `json:"cached,omitempty"`
+	// Reboots are the boots after the first, of a device that then knows its hub.
+	Reboots Reboots `json:"reboots,omitempty"`
+	// Backoff is how the devices pace what they try again: own, which is 1s,
+	// doubled up to 1m; azure-default and azure-storm, as Microsoft advises; or
+	// naive, which is every second, whatever the server says. Left out, that of the
+	// limits.
+	Backoff Backoff `json:"backoff,omitempty" jsonschema:"enum=own,enum=azure-default,enum=azure-storm,enum=naive"`
 	// Expect says how its boots should end; left out, assigned.
 	Expect metrics.Expectations `json:"expect,omitempty"`
+
+	at []time.Duration // when each device is due, instead of Arrive; nil for none
 }
 
 // FleetCertificate says which certificate the devices of a fleet bring.
@@ -223,13 +229,17 @@ func (f Fleet) first() int {
 
 // Fault is something made to go wrong.
 type Fault struct {
-	// At is where: at the webhook.
-	At string `json:"at" jsonschema:"enum=webhook"`
+	// At is where: at the webhook, at DPS or at the hub.
+	At string `json:"at" jsonschema:"enum=webhook,enum=dps,enum=hub"`
 	// During is when, counted from the start of the run; left out, always.
 	During *Window `json:"during,omitempty"`
 	// Fleets are whose devices it touches; left out, all.
 	Fleets []string `json:"fleets,omitempty"`
-	// Do is what happens: "status 503" answers so instead of the webhook.
+	// Share is which part of those devices, as 20%; left out, all. A hash of seed
+	// and registration id decides, so that a seed always has the same ones.
+	Share Portion `json:"share,omitempty"`
+	// Do is what happens, as "status 503"; `dpsfleet help faults` lists what there
+	// is. Of several faults that would touch the same call the first does.
 	Do FaultAction `json:"do"`
 }
 

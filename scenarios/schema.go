@@ -33,6 +33,7 @@ func formats() map[string]func(string) error {
 		"dps-duration":  func(s string) error { _, err := ParseDuration(s); return err },
 		"dps-fault":     func(s string) error { _, err := ParseFaultAction(s); return err },
 		"dps-key":       func(s string) error { _, err := provisioning.ParseKey(s); return err },
+		"dps-portion":   func(s string) error { _, err := ParsePortion(s); return err },
 		"dps-quotas":    func(s string) error { _, err := emulator.ParseQuotas(s); return err },
 		"dps-share":     metrics.CheckShare,
 		"dps-span":      func(s string) error { _, err := emulator.ParseSpan(s); return err },

@@ -22,16 +22,20 @@ var update = flag.Bool("update", false, "write the golden files anew")
 // The schema is made from the structs, so that the two cannot drift apart.
 func TestSchemaIsGenerated(t *testing.T) {
 	t.Chdir("..")
-	want := generateSchema(t)
-	const path = "scenarios/scenario.schema.json"
+	isGenerated(t, "scenario.schema.json", scenarios.Schema, generateSchema(t))
+}
+
+// isGenerated holds an embedded file against what the structs give.
+func isGenerated(t *testing.T, name string, have, want []byte) {
+	t.Helper()
 	if *update {
-		if err := os.WriteFile(path, want, 0o644); err != nil {
+		if err := os.WriteFile("scenarios/"+name, want, 0o644); err != nil {
 			t.Fatal(err)
 		}
 		return
 	}
-	if !bytes.Equal(scenarios.Schema, want) {
-		t.Error("scenario.schema.json is not what the structs give; run go generate ./scenarios")
+	if !bytes.Equal(have, want) {
+		t.Errorf("%s is not what the structs give; run go generate ./scenarios", name)
 	}
 }
 
@@ -43,7 +47,7 @@ func generateSchema(t *testing.T) []byte {
 		}
 	}
 	schema := r.Reflect(&scenarios.Scenario{})
-	for _, part := range []any{&scenarios.Fleet{}, &metrics.Expectation{}} {
+	for _, part := range []any{&scenarios.Fleet{}, &scenarios.Reboot{}, &metrics.Expectation{}} {
 		for name, def := range r.Reflect(part).Definitions {
 			schema.Definitions[name] = def
 		}
@@ -74,6 +78,8 @@ func ofItsOwn(t reflect.Type) *jsonschema.Schema {
 		return text("dps-window")
 	case reflect.TypeFor[scenarios.FaultAction]():
 		return text("dps-fault")
+	case reflect.TypeFor[scenarios.Portion]():
+		return text("dps-portion")
 	case reflect.TypeFor[emulator.Quotas]():
 		return text("dps-quotas")
 	case reflect.TypeFor[emulator.Span]():
@@ -85,6 +91,8 @@ func ofItsOwn(t reflect.Type) *jsonschema.Schema {
 		return &jsonschema.Schema{Type: "object", AdditionalProperties: ref("Fleet"), MinProperties: &one}
 	case reflect.TypeFor[metrics.Expectations]():
 		return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{ref("Expectation"), list(ref("Expectation"))}}
+	case reflect.TypeFor[scenarios.Reboots]():
+		return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{ref("Reboot"), list(ref("Reboot"))}}
 	case reflect.TypeFor[metrics.ExpectedCode]():
 		return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{
 			{Type: "integer", Minimum: "100000", Maximum: "999999"}, text("dps-code"),

@@ -32,6 +32,10 @@ func (e *SetupError) advice() string {
 		return "the server refused the devices' user name; check --id-scope and the registration ids"
 	case device.CauseCertificate:
 		return "DPS refused the devices' certificate; check that the enrollment has it, or the authority that signed it, and that its common name is the registration id"
+	case device.CauseWebhookAway:
+		return "nobody answers at the webhook's URL; start it (`dpsfleet webhook` serves one), or check host and port"
+	case device.CauseFunctionKey:
+		return "the webhook refused the function key; give the one it has by --function-key-file or DPSFLEET_FUNCTION_KEY"
 	case device.CauseUnauthorized:
 		return "DPS refused the devices' key; check that --group-key-file holds a key of the enrollment group"
 	}

@@ -54,22 +54,6 @@ func (d *document) mistakeIn(table map[string]position, pointer, text string) Mi
 	}
 }
 
-// pointer is the JSON pointer of a dotted path, or of the nearest place above it.
-func (d *document) pointer(path string) string {
-	for {
-		for pointer := range d.at {
-			if dotted(pointer) == path {
-				return pointer
-			}
-		}
-		end := strings.LastIndexAny(path, ".[")
-		if end < 0 {
-			return ""
-		}
-		path = path[:end]
-	}
-}
-
 // dotted is a JSON pointer as people write it: fleets.toasters.expect[0].hub.
 func dotted(pointer string) string {
 	var out strings.Builder

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"strings"
 
@@ -27,12 +26,18 @@ func (p *program) emulateCommand() *cobra.Command {
 it is stopped, and prints how each SDK is pointed at it. It is a double for
 tests, as strict as the service; it is not Azure.
 
+With --https back ends and service SDKs are served too. They connect with the
+keys of provisioningserviceowner and iothubowner, which emulate makes as it
+starts, or finds in --state; --service-out, --hubs-out and --show-keys hand them
+out.
+
 What Microsoft documents nowhere is a setting under cloud: undocumented: in the
 scenario. These are its defaults:
 
 ` + undocumentedHelp(),
 		Example: `  dpsfleet emulate
   dpsfleet emulate mine.yaml --mqtt 127.0.0.1:18883 --ca-out ca.pem
+  dpsfleet emulate --https 127.0.0.1:8443 --show-keys
   dpsfleet emulate --webhook http://localhost:7071/api/HttpTrigger1
   dpsfleet run contoso-mixed --endpoint localhost:8883 --ca dpsfleet-ca.pem --id-scope 0ne00002193`,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -60,8 +65,9 @@ scenario. These are its defaults:
 	cmd.Flags().StringVar(&flags.groupKeyOut, "group-key-out", "", "`FILE` for a key of the enrollment group that is made")
 	cmd.Flags().StringVar(&flags.targetIsMine, "target-is-mine", "", "the `HOST` of --webhook, beyond this machine, that is yours to load")
 	cmd.Flags().StringVar(&flags.quotas, "quotas", "", "the `LIMITS` that DPS and hubs keep to: none, real, or a factor as 10x and 0.1x; otherwise the scenario's")
-	cmd.Flags().StringVar(&flags.state, "state", "", "`FILE` in which enrollments, registrations, twins and the root certificate outlive emulate; it holds secrets")
+	cmd.Flags().StringVar(&flags.state, "state", "", "`FILE` in which enrollments, registrations, twins, messages and certificates outlive emulate; it holds secrets")
 	flags.out.flags(cmd)
+	flags.metrics.add(cmd)
 	cmd.Flags().BoolVar(&flags.fast, "fast", false, "answer at once, not at the pace of the real service")
 	return cmd
 }
@@ -73,6 +79,7 @@ type emulateFlags struct {
 	plain, fast                                  bool
 	quotas, state                                string
 	out                                          outFiles
+	metrics                                      metricsFlags
 }
 
 // mayCall keeps back ends that make enrollments from turning the emulator on
@@ -104,7 +111,7 @@ func (p *program) emulate(cmd *cobra.Command, name string, flags *emulateFlags) 
 		return err
 	}
 	if flags.webhook != "" {
-		address, err := p.webhookURL(cmd, flags.webhook, flags.functionKeyFile)
+		address, err := p.webhookURL(cmd, "--webhook", flags.webhook, flags.functionKeyFile)
 		if err != nil {
 			return err
 		}
@@ -135,11 +142,18 @@ func (p *program) emulate(cmd *cobra.Command, name string, flags *emulateFlags) 
 		fast := emulator.Fast()
 		config.Answers = &fast
 	}
+	shown, err := flags.metrics.show(cmd)
+	if err != nil {
+		return err
+	}
+	defer shown.close()
+	shown.record(&config)
 	cloud, err := emulator.Start(cmd.Context(), config)
 	if err != nil {
 		return err
 	}
 	defer cloud.Close()
+	shown.count(cloud)
 	if err := p.announce(cloud, s, flags); err != nil {
 		return err
 	}
@@ -196,58 +210,4 @@ func writeNew(path string, data []byte, mode os.FileMode) error {
 	}
 	_, err = f.Write(data)
 	return errors.Join(err, f.Close())
-}
-
-// announce says where the cloud is and how a client gets there, and "ready" once
-// a client could.
-func (p *program) announce(cloud *emulator.Cloud, s scenarios.Scenario, flags *emulateFlags) error {
-	host, port, err := net.SplitHostPort(cloud.Addr())
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(p.stdout, "DPS and hubs      %s (id scope %s)\n", cloud.Addr(), cloud.IDScope())
-	for _, hub := range s.Hubs() {
-		fmt.Fprintf(p.stdout, "linked hub        %s\n", hub)
-	}
-	for _, e := range cloud.Enrollments() {
-		kind := "enrollment group "
-		if e.RegistrationID != "" {
-			kind = "enrollment       "
-		}
-		fmt.Fprintf(p.stdout, "%s %s%s\n", kind, printable(e.ID()), proofOf(cloud, e, s, flags))
-	}
-	fmt.Fprintln(p.stdout, "device key        `dpsfleet key --registration-id ID` derives one from its group's")
-	if !flags.plain {
-		if err := os.WriteFile(flags.caOut, cloud.CA(), 0o644); err != nil {
-			return fmt.Errorf("--ca-out: %w", err)
-		}
-		fmt.Fprintf(p.stdout, "root certificate  %s\n", flags.caOut)
-		p.pointSDKs(host, port, flags.caOut)
-	}
-	if address := cloud.HTTPSAddr(); address != "" {
-		if err := p.pointHTTPS(address, flags); err != nil {
-			return err
-		}
-		if err := flags.out.write(p, cloud, s.Hubs()); err != nil {
-			return err
-		}
-	}
-	fmt.Fprintln(p.stdout, "ready")
-	return nil
-}
-
-// pointSDKs prints a line for each SDK. Those with a fixed port need 8883.
-func (p *program) pointSDKs(host, port, ca string) {
-	if ip := net.ParseIP(host); ip != nil && (ip.IsLoopback() || ip.IsUnspecified()) {
-		host = "localhost"
-	}
-	fmt.Fprintf(p.stdout, "Node              NODE_EXTRA_CA_CERTS=%s; ProvisioningDeviceClient.create(%q, ...); hub: GatewayHostName=%s\n", ca, host+":"+port, host+":"+port)
-	fmt.Fprintf(p.stdout, "dpsfleet          --endpoint %s --ca %s\n", host+":"+port, ca)
-	if port != "8883" {
-		fmt.Fprintln(p.stdout, "C, Python, Java   dial port 8883 and no other: emulate with --mqtt 127.0.0.1:8883")
-		return
-	}
-	fmt.Fprintf(p.stdout, "C                 Prov_Device_Create(%q, ...); Prov_Device_SetOption(handle, OPTION_TRUSTED_CERT, <text of %s>)\n", host, ca)
-	fmt.Fprintf(p.stdout, "Python            ProvisioningDeviceClient.create_from_symmetric_key(provisioning_host=%q, server_verification_cert=<text of %s>, ...)\n", host, ca)
-	fmt.Fprintf(p.stdout, "C#, Java          globalDeviceEndpoint %q; put %s into the trust store\n", host, ca)
 }

@@ -102,7 +102,7 @@ func (f *targetFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.network, "network", "tls", "`NETWORK` between devices and cloud: tls, wss (MQTT over WebSocket), tcp (MQTT in the clear) or memory")
 	flags.StringVar(&f.webhook, "webhook", "", "your own allocation function's `URL`, called by the embedded DPS instead of the policy")
-	flags.StringVar(&f.functionKeyFile, "function-key-file", "", "`FILE` with that function's key (- is standard input)")
+	flags.StringVar(&f.functionKeyFile, "function-key-file", "", "`FILE` with that function's key (- is standard input); otherwise DPSFLEET_FUNCTION_KEY")
 	flags.StringVar(&f.endpoint, "endpoint", "", "`HOST[:PORT]` of a DPS instead of the embedded one; port 8883, or 443 with --network wss")
 	flags.StringVar(&f.idScope, "id-scope", "", "the id `SCOPE` of that DPS, as 0ne00002193")
 	flags.StringVar(&f.groupKeyFile, "group-key-file", "", "`FILE` with the enrollment group's key (- is standard input); otherwise DPS_GROUP_KEY")
@@ -129,6 +129,10 @@ func (f *targetFlags) apply(p *program, cmd *cobra.Command, s scenarios.Scenario
 	}
 	f.endpoint = withPort(f.endpoint, env.Network)
 	f.gateway = withPort(f.gateway, env.Network)
+	if s.Target != nil && s.Target.Webhook != "" && f.endpoint == "" {
+		s, err := f.applyDirect(p, cmd, s)
+		return s, env, err
+	}
 	if f.webhook != "" && f.endpoint != "" {
 		return s, env, usage(cmd, "--webhook is called by the embedded DPS, and --endpoint names another; a DPS elsewhere has the webhook of its enrollment")
 	}
@@ -163,28 +167,53 @@ func (f *targetFlags) applyWebhook(p *program, cmd *cobra.Command, s scenarios.S
 	if f.network == string(scenarios.NetworkMemory) {
 		return s, usage(cmd, "--webhook is on a network, and --network memory has none; use --network tcp")
 	}
-	address, err := p.webhookURL(cmd, f.webhook, f.functionKeyFile)
+	address, err := p.webhookURL(cmd, "--webhook", f.webhook, f.functionKeyFile)
 	if err != nil {
 		return s, err
 	}
 	return s.WithWebhook(address), nil
 }
 
-// webhookURL is the URL with the function key in it, as DPS has it.
-func (p *program) webhookURL(cmd *cobra.Command, text, keyFile string) (string, error) {
+// applyDirect is for a scenario whose target is a webhook, which is called without
+// a DPS.
+func (f *targetFlags) applyDirect(p *program, cmd *cobra.Command, s scenarios.Scenario) (scenarios.Scenario, error) {
+	target := *s.Target
+	if f.webhook != "" {
+		target.Webhook = f.webhook
+	}
+	var err error
+	if target.Webhook, err = p.webhookURL(cmd, "--webhook", target.Webhook, f.functionKeyFile); err != nil {
+		return s, err
+	}
+	if f.ca != "" {
+		if target.RootCAs, err = os.ReadFile(f.ca); err != nil {
+			return s, fmt.Errorf("--ca: %w", err)
+		}
+	}
+	target.Hubs = append(target.Hubs, f.hubs...)
+	target.Insecure = f.insecure
+	s.Target = &target
+	return s, nil
+}
+
+// webhookURL is the URL with the function key in it, as DPS has it: the file's, or
+// else the environment's.
+func (p *program) webhookURL(cmd *cobra.Command, flag, text, keyFile string) (string, error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return "", usage(cmd, "--webhook %q is not a URL, as http://localhost:7071/api/HttpTrigger1 is", provisioning.MaskURL(text))
+		return "", usage(cmd, "%s %q is not a URL, as http://localhost:7071/api/HttpTrigger1 is", flag, provisioning.MaskURL(text))
 	}
 	query := u.Query()
 	if query.Get("code") != "" {
 		fmt.Fprintln(p.stderr, "dpsfleet: the function key is in the URL, where the shell's history keeps it; --function-key-file takes it from a file")
 	}
+	key := p.getenv("DPSFLEET_FUNCTION_KEY")
 	if keyFile != "" {
-		key, err := p.secret("--function-key-file", keyFile)
-		if err != nil {
+		if key, err = p.secret("--function-key-file", keyFile); err != nil {
 			return "", err
 		}
+	}
+	if key != "" {
 		query.Set("code", key)
 		u.RawQuery = query.Encode()
 	}
@@ -214,6 +243,7 @@ func (f *targetFlags) applyTarget(p *program, cmd *cobra.Command, s scenarios.Sc
 	if err != nil {
 		return s, usage(cmd, "--endpoint %q is not HOST:PORT, as global.azure-devices-provisioning.net:8883 is", target.DPS)
 	}
+	target.Webhook, target.Requests, target.HTTP = "", scenarios.Requests{}, scenarios.HTTP{}
 	target.Hubs = append(target.Hubs, f.hubs...)
 	target.Insecure = f.insecure
 	if target.DeviceKey, err = p.keyFile("--device-key-file", f.deviceKeyFile); err != nil {

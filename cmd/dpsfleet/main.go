@@ -47,7 +47,7 @@ func main() {
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	p := &program{stdin: stdin, stdout: &forgiving{w: stdout}, stderr: &forgiving{w: stderr}, getenv: os.Getenv}
 	root := p.command()
-	root.SetArgs(args)
+	root.SetArgs(joinLinger(args))
 	root.SetIn(stdin)
 	root.SetOut(p.stdout)
 	root.SetErr(p.stderr)
@@ -82,8 +82,8 @@ nothing needs a subscription.`,
 		return usageError{cmd.CommandPath(), err}
 	})
 	root.AddCommand(
-		p.runCommand(), p.checkCommand(), p.bootCommand(), p.keyCommand(), p.emulateCommand(), p.webhookCommand(),
-		p.scenariosCommand(), p.reportCommand(), p.explainCommand(), p.versionCommand(),
+		p.runCommand(), p.stressCommand(), p.checkCommand(), p.bootCommand(), p.keyCommand(), p.emulateCommand(), p.webhookCommand(),
+		p.scenariosCommand(), p.reportCommand(), p.explainCommand(), p.diffCommand(), p.versionCommand(), p.faultsTopic(),
 	)
 	return root
 }

@@ -35,11 +35,13 @@ func TestScripts(t *testing.T) {
 			return errors.Join(err, err2)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"await":   await,
-			"certify": certify,
-			"exits":   exits,
-			"lines":   lines,
-			"post":    post,
+			"await":       await,
+			"certify":     certify,
+			"exits":       exits,
+			"functionapp": functionapp,
+			"lines":       lines,
+			"post":        post,
+			"scrape":      scrape,
 		},
 	})
 }
@@ -87,7 +89,7 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 	var out, problems bytes.Buffer
 	cmd := exec.Command(path, args[1:]...)
 	cmd.Dir = ts.MkAbs(".")
-	cmd.Env = append(os.Environ(), "PATH="+ts.Getenv("PATH"), "DPS_GROUP_KEY=")
+	cmd.Env = append(os.Environ(), "PATH="+ts.Getenv("PATH"), "DPS_GROUP_KEY=", "DPSFLEET_FUNCTION_KEY="+ts.Getenv("DPSFLEET_FUNCTION_KEY"))
 	cmd.Stdout, cmd.Stderr = &out, &problems
 	ts.Check(cmd.Start())
 	if sent != nil {

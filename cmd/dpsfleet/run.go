@@ -28,9 +28,18 @@ hubs and the scenario's allocation policy of its own on this machine.
 
 Every boot is a line in the log (NDJSON), beside which X.run.json holds what is
 not one boot's. Exit codes: 0 all met, 3 something unmet, 4 this machine was the
-bottleneck, 130 interrupted, 1 could not run, 2 wrong usage or scenario.`,
+bottleneck, 130 interrupted, 1 could not run or write, 2 wrong usage or scenario.
+
+--report, --junit, --csv and --summary write the report to files as well, which
+are made before the run starts. With --shard several machines share a run: each
+boots its part of one schedule, and dpsfleet report with all their logs reports
+them as one.`,
 		Example: `  dpsfleet run contoso-mixed
   dpsfleet run contoso-mixed --scale 20 --network memory
+  dpsfleet run contoso-mixed --record before.ndjson --redact deviceRuntimeContext.payload.owner
+  dpsfleet run contoso-mixed --report run.html --junit run.xml
+  dpsfleet run mine.yaml --shard 2/3
+  dpsfleet run contoso-mixed --metrics 127.0.0.1:9464 --linger 5m
   dpsfleet run contoso-mixed --webhook https://localhost:7071/api/HttpTrigger1 --function-key-file key
   dpsfleet run mine.yaml --endpoint global.azure-devices-provisioning.net:8883 --id-scope 0ne00AAAAAA \
       --group-key-file group.key --hub my-hub.azure-devices.net --target-is-mine global.azure-devices-provisioning.net`,
@@ -41,8 +50,13 @@ bottleneck, 130 interrupted, 1 could not run, 2 wrong usage or scenario.`,
 		},
 	}
 	target.add(cmd)
+	flags.metrics.add(cmd)
+	flags.metrics.addLinger(cmd)
+	flags.files.add(cmd, "report")
 	cmd.Flags().StringVar(&flags.log, "log", "", "`FILE` for the log, .ndjson or .ndjson.zst; NAME-TIME.ndjson if not given")
 	cmd.Flags().BoolVar(&flags.noLog, "no-log", false, "write no log")
+	flags.record.add(cmd)
+	cmd.Flags().StringVar(&flags.shard, "shard", "", "`I/N`: boot part I of N of the devices, the others being other machines'; as /N, I is from JOB_COMPLETION_INDEX")
 	cmd.Flags().Uint64Var(&flags.seed, "seed", 0, "another `SEED` than the scenario's: other devices, arrivals and pauses")
 	cmd.Flags().Float64Var(&flags.scale, "scale", 1, "`X` times the devices at X times the rates")
 	cmd.Flags().BoolVar(&flags.json, "json", false, "print the report as JSON")
@@ -56,6 +70,10 @@ type runFlags struct {
 	scale       float64
 	json, quiet bool
 	noLog       bool
+	record      recordFlags
+	metrics     metricsFlags
+	files       reportFlags
+	shard       string
 }
 
 func (p *program) run(cmd *cobra.Command, name string, target *targetFlags, flags *runFlags) error {
@@ -76,16 +94,41 @@ func (p *program) run(cmd *cobra.Command, name string, target *targetFlags, flag
 	if flags.scale != 1 {
 		s = s.Scaled(flags.scale)
 	}
+	if env.Shard, env.Shards, err = p.shard(cmd, flags.shard); err != nil {
+		return err
+	}
+	return p.play(cmd, s, env, flags)
+}
+
+// play runs a scenario and tells what became of it.
+func (p *program) play(cmd *cobra.Command, s scenarios.Scenario, env scenarios.Env, flags *runFlags) error {
 	if !flags.noLog {
 		env.LogPath = flags.log
 		if env.LogPath == "" {
-			env.LogPath = s.Name + "-" + time.Now().UTC().Format("20060102T150405Z") + ".ndjson"
+			env.LogPath = s.Name + "-" + time.Now().UTC().Format("20060102T150405Z") + shardSuffix(env) + ".ndjson"
 		}
 	}
-	if loads := s.Loads(); loads != "" && target.targetIsMine != "" {
+	if loads := s.Loads(); loads != "" && env.TargetIsMine != "" {
 		fmt.Fprintf(p.stderr, "loading %s\n", loads)
 	}
 	p.collectLess(s.Outlook().Plan.Devices)
+	shown, err := flags.metrics.show(cmd)
+	if err != nil {
+		return err
+	}
+	defer shown.close()
+	if !flags.quiet {
+		shown.announce(p)
+	}
+	files, err := flags.files.open(cmd)
+	if err != nil {
+		return err
+	}
+	defer files.close()
+	env.Folds = append(shown.folds(), files.folds()...)
+	if env.Record, err = flags.record.record(cmd); err != nil {
+		return err
+	}
 	progress := p.progress(flags.quiet)
 	env.Progress = progress.show
 	r, err := scenarios.Run(cmd.Context(), s, env)
@@ -94,7 +137,11 @@ func (p *program) run(cmd *cobra.Command, name string, target *targetFlags, flag
 	if err != nil && !errors.As(err, &setup) {
 		return err
 	}
-	return p.tell(r, flags.json, err)
+	err = p.result(p.tell(r, flags.json, err), files.write(r))
+	if setup == nil {
+		shown.linger(p, cmd.Context(), flags.metrics.linger)
+	}
+	return err
 }
 
 // collectLess trades memory that is there for CPU that a load generator lacks:

@@ -30,15 +30,28 @@ func (p *program) scenariosCommand() *cobra.Command {
 			_, err = p.stdout.Write(text)
 			return err
 		},
-	}, &cobra.Command{
+	}, p.schemaCommand())
+	return cmd
+}
+
+func (p *program) schemaCommand() *cobra.Command {
+	var policy bool
+	cmd := &cobra.Command{
 		Use:   "schema",
 		Short: "Print the JSON Schema of the language, for your editor",
-		Args:  wants(),
+		Example: `  dpsfleet scenarios schema > scenario.schema.json
+  dpsfleet scenarios schema --policy > policy.schema.json`,
+		Args: wants(),
 		RunE: func(*cobra.Command, []string) error {
-			_, err := p.stdout.Write(scenarios.Schema)
+			schema := scenarios.Schema
+			if policy {
+				schema = scenarios.PolicySchema
+			}
+			_, err := p.stdout.Write(schema)
 			return err
 		},
-	})
+	}
+	cmd.Flags().BoolVar(&policy, "policy", false, "that of allocation policies instead")
 	return cmd
 }
 

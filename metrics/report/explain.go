@@ -2,7 +2,6 @@ package report
 
 import (
 	"encoding/json"
-	"fmt"
 	"io"
 	"strings"
 	"time"
@@ -11,18 +10,25 @@ import (
 	"dpsfleet/metrics"
 )
 
-// Explain writes the story of one boot on a page: how it ended, whether that was
-// expected, its life, the webhook's calls and what it was given. The error is
-// w's.
-func Explain(w io.Writer, b metrics.Boot, opts Options) error {
+// Explain writes the story of one boot on a page, from both ends: how it ended
+// and why, whether that was expected, what device and webhook did in the order of
+// time, and what the device was given. run is the run that it was of, as far as
+// that is known. The error is w's.
+func Explain(w io.Writer, b metrics.Boot, run metrics.RunInfo, opts Options) error {
 	p := &page{opts: opts}
 	p.printf("%s  fleet %s, model %s, boot %d\n", p.paint(bold, clean(b.ID)), orDash(b.Fleet), orDash(b.Model), b.Boot)
 	p.ending(b)
+	if b.Cached != "" {
+		p.printf("it knew %s from an earlier boot and asked there first\n", clean(b.Cached))
+	}
+	if cause, ok := LikelyCause(b); ok {
+		p.printf("likely: %s\n        %s\n", clean(cause.Why), clean(cause.Do))
+	}
 	p.printf("due %s, over after %v; polls %d, retries %d\n\n", b.Due.Format(time.RFC3339Nano), b.Took(), b.Polls, b.Retries)
 	p.printf("%s\n\n", Life(b))
-	p.stages(b)
-	for _, a := range b.Allocations {
-		p.allocation(a)
+	p.table(history(b))
+	if unseen := unseen(b, run); unseen != "" {
+		p.printf("\n%s\n", unseen)
 	}
 	p.raw("returned payload", b.Payload)
 	p.raw("desired properties", b.Desired)
@@ -72,44 +78,6 @@ func Life(b metrics.Boot) string {
 		steps = append(steps, metrics.Millis(e.In).String()+" "+to)
 	}
 	return strings.Join(steps, "; ")
-}
-
-func (p *page) stages(b metrics.Boot) {
-	rows := [][]string{{"at", "for", "", "stage"}}
-	var at metrics.Millis
-	for _, s := range b.Stages {
-		stage := s.Stage.String()
-		if s.Stage == device.Off {
-			stage = "late"
-		}
-		if s.Why != "" {
-			stage += ": " + clean(s.Why)
-		}
-		rows = append(rows, []string{at.String(), s.Took.String(), "", stage})
-		at += s.Took
-	}
-	p.table(rows)
-}
-
-func (p *page) allocation(a metrics.Allocation) {
-	answer := "no answer"
-	if a.Status != 0 {
-		answer = fmt.Sprint(a.Status)
-	}
-	p.printf("\nwebhook call %d at %v, %v: %s", a.Attempt, a.At, a.Took, answer)
-	if a.Hub != "" {
-		p.printf(" %s", clean(a.Hub))
-	}
-	if a.Err != "" {
-		p.printf(" %s", clean(a.Err))
-	}
-	p.printf("\n")
-	if a.Request != "" {
-		p.printf("  asked    %s\n", clean(a.Request))
-	}
-	if a.Response != "" {
-		p.printf("  answered %s\n", clean(a.Response))
-	}
 }
 
 func (p *page) raw(what string, raw json.RawMessage) {

@@ -13,8 +13,6 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"dpsfleet/metrics"
 )
@@ -68,25 +66,8 @@ func (p *page) mark(ok bool) string {
 	return p.paint(red, "✗")
 }
 
-// clean is text from the wire with whatever could steer a terminal escaped:
-// control characters, and those that turn the direction of text around.
-func clean(text string) string {
-	if !strings.ContainsFunc(text, unprintable) && utf8.ValidString(text) {
-		return text
-	}
-	var b strings.Builder
-	for _, r := range text {
-		if unprintable(r) {
-			quoted := strconv.QuoteRuneToASCII(r)
-			b.WriteString(quoted[1 : len(quoted)-1])
-			continue
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
-}
-
-func unprintable(r rune) bool { return !unicode.IsPrint(r) }
+// clean is text from the wire as it may be shown.
+func clean(text string) string { return metrics.Printable(text) }
 
 // thousands is n with separators.
 func thousands(n int) string {

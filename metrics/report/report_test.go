@@ -177,7 +177,7 @@ func TestNothingFromTheWireSteersTheTerminal(t *testing.T) {
 	b.Payload = json.RawMessage(`"` + hostile + `"`)
 	b.Allocations = []metrics.Allocation{{Hub: hostile, Err: hostile, Request: hostile, Response: hostile}}
 	var page strings.Builder
-	if err := report.Explain(&page, b, report.Options{}); err != nil {
+	if err := report.Explain(&page, b, metrics.RunInfo{Ours: true}, report.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	p := metrics.Progress{Fleets: []metrics.FleetProgress{{Name: hostile}, {Name: hostile}}}
@@ -222,13 +222,14 @@ func TestExplain(t *testing.T) {
 		{Stage: device.Waiting, Took: ms(1100)},
 	}, b.Stages[1:]...)
 	b.Result = provisioning.ResultDevAuthError
+	b.Sent = json.RawMessage(`{"modelId":"doorbell"}`)
 	b.Expected, b.Unmet = "assigned", "it ended failed with 400207 CustomAllocationFailed, not assigned"
 	b.Allocations = []metrics.Allocation{{
 		Attempt: 1, At: ms(1200), Took: ms(227), Status: 400,
 		Request: `{"deviceRuntimeContext":{"registrationId":"doorbell7"}}`, Response: "Unrecognized device registration.",
 	}}
 	var page strings.Builder
-	if err := report.Explain(&page, b, report.Options{}); err != nil {
+	if err := report.Explain(&page, b, metrics.RunInfo{Ours: true}, report.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	golden(t, "explain.txt", page.String())
@@ -259,7 +260,7 @@ func (closed) Write([]byte) (int, error) { return 0, errors.New("closed pipe") }
 
 func TestClosedPipeIsAnError(t *testing.T) {
 	if report.Terminal(closed{}, metrics.Report{}, report.Options{}) == nil || report.JSON(closed{}, metrics.Report{}) == nil ||
-		report.Explain(closed{}, metrics.Boot{}, report.Options{}) == nil {
+		report.Explain(closed{}, metrics.Boot{}, metrics.RunInfo{}, report.Options{}) == nil {
 		t.Error("a failure to write was lost")
 	}
 }

@@ -14,6 +14,7 @@ func Terminal(w io.Writer, r metrics.Report, opts Options) error {
 	p.verdict(r)
 	p.fleets(r)
 	p.times(r)
+	p.retries(r)
 	p.thresholds(r.Thresholds)
 	p.expectations(r.Expectations)
 	for _, failure := range r.Failures {
@@ -51,6 +52,10 @@ func (p *page) times(r metrics.Report) {
 	named := make(map[string]metrics.Times, len(r.Times))
 	for _, t := range r.Times {
 		named[t.Metric] = t
+	}
+	if r.Run.Direct {
+		p.calls(r, named)
+		return
 	}
 	t, ok := named["time_to_assigned"]
 	if !ok {
@@ -144,6 +149,8 @@ func (p *page) reconciliation(r metrics.Report) {
 	rec := r.Run.Reconciliation
 	line := "- devices and cloud: not checked"
 	switch {
+	case r.Run.Direct:
+		line = "- no DPS took part: its answer to each device is what its rules make of the webhook's"
 	case rec.Checked && rec.Differing == 0:
 		line = p.mark(true) + " devices and cloud agree: " + tally(rec)
 	case rec.Checked:

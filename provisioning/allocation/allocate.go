@@ -40,10 +40,15 @@ type Verdict struct {
 	Code    provisioning.Code
 	Message string
 
+	// Named is the hub that the webhook answered, linked or not.
+	Named string
+
 	Status   int // of the last call; 0 if it got no answer
 	Attempts int // calls made
 	// Reason says in our words why there is no hub. A device never sees it.
 	Reason string
+	// Unanswered is why the last call got no answer; nil if it got one.
+	Unanswered error
 	// Err is the context's, if that ended first: there is no verdict then.
 	Err error
 }
@@ -52,18 +57,20 @@ type Verdict struct {
 // answer of 429 and more is asked again, and so is a call that got none, for as
 // long as Retry says. Every call is recorded.
 func (c *Client) Allocate(ctx context.Context, target string, req Request) Verdict {
-	ctx = forDevice(ctx, req)
-	body := req.JSON()
+	asked, webhook := req.Asked(), c.At(target)
+	ctx = WithDevice(ctx, asked.RegistrationID)
 	retry := c.Retry.orDefault()
 	wait := retry.First
 	for attempt := 1; ; attempt++ {
-		answer := c.Call(ctx, target, body)
+		answer := webhook.call(ctx, asked.Body)
 		if answer.At.IsZero() {
 			return Verdict{Attempts: attempt - 1, Err: ctx.Err()}
 		}
-		c.record(req, body, answer, attempt)
+		v := webhook.judge(answer, asked.LinkedHubs)
+		if c.Record != nil {
+			c.Record(exchangeOf(asked, answer, v, attempt))
+		}
 		if !again(answer) || attempt > retry.Count && ctx.Err() == nil {
-			v := c.judge(answer, req.LinkedHubs)
 			v.Status, v.Attempts = answer.Status, attempt
 			return v
 		}
@@ -89,43 +96,20 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-func (c *Client) record(req Request, body []byte, a Answer, attempt int) {
-	if c.Record == nil || a.At.IsZero() {
-		return
-	}
-	x := provisioning.Exchange{
-		Kind:     provisioning.ExchangeAllocate,
-		At:       a.At,
-		Took:     a.Took,
-		Status:   a.Status,
-		Asked:    body,
-		Answered: a.Body,
-		Attempt:  attempt,
-	}
-	if id := req.DeviceRuntimeContext.RegistrationID; id != nil {
-		x.RegistrationID = *id
-	}
-	if a.Err != nil {
-		x.Err = a.Err.Error()
-	}
-	if r, err := ParseResponse(a.Body); succeeded(a) && err == nil && r.IoTHubHostName != nil {
-		x.Hub = *r.IoTHubHostName
-	}
-	c.Record(x)
-}
-
 // succeeded follows "custom allocation", which wants a 2xx where the tutorial's
 // table has 200.
 func succeeded(a Answer) bool { return a.Err == nil && a.Status/100 == 2 }
 
 // judge is the tutorial's troubleshooting table.
-func (c *Client) judge(a Answer, linked []string) Verdict {
-	set := c.Settings.orDefault()
+func (w *Webhook) judge(a Answer, linked []string) Verdict {
+	set := w.client.Settings.orDefault()
 	switch {
 	case a.Err != nil:
-		return refuse(set.Unreachable, a, a.Err.Error())
+		v := refuse(set.Unreachable, a, a.Err.Error())
+		v.Unanswered = a.Err
+		return v
 	case a.Status >= http.StatusTooManyRequests:
-		return refuse(set.AfterRetries, a, fmt.Sprintf("the webhook answered %d to the last retry too", a.Status))
+		return refuse(set.AfterRetries, a, fmt.Sprintf("the webhook answered %d to the last call", a.Status))
 	case a.Status == http.StatusUnauthorized:
 		return refuse(provisioning.CustomAllocationUnauthorizedAccess, a, "the webhook answered 401: the function key is missing or wrong")
 	case !succeeded(a):
@@ -133,11 +117,15 @@ func (c *Client) judge(a Answer, linked []string) Verdict {
 	case a.Truncated:
 		return refuse(set.NotJSON, a, fmt.Sprintf("the webhook's answer is longer than %d bytes", len(a.Body)))
 	}
-	r, err := ParseResponse(a.Body)
-	if err != nil {
-		return refuse(set.NotJSON, a, err.Error())
+	r := w.known.parse(a)
+	if r.err != nil {
+		return refuse(set.NotJSON, a, r.err.Error())
 	}
-	return set.accept(a, r, linked)
+	v := set.accept(a, r.Response, linked)
+	if r.IoTHubHostName != nil {
+		v.Named = *r.IoTHubHostName
+	}
+	return v
 }
 
 func (s Settings) accept(a Answer, r Response, linked []string) Verdict {

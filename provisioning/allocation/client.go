@@ -1,14 +1,9 @@
 package allocation
 
 import (
-	"bytes"
-	"cmp"
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"net/http"
-	"net/url"
 	"time"
 
 	"dpsfleet/provisioning"
@@ -30,6 +25,10 @@ type Client struct {
 	Retry Retry
 	// Settings decide what Microsoft left open.
 	Settings Settings
+	// UserAgent and Header go with every call; what DPS sends there is documented
+	// nowhere. An empty UserAgent is dpsfleet.
+	UserAgent string
+	Header    http.Header
 	// MaxAnswer is how many bytes of an answer are read; 0 is 1 MiB.
 	MaxAnswer int64
 	// Slots, if not nil, holds as many calls at once as its capacity. A place is
@@ -59,19 +58,7 @@ type Answer struct {
 // Call posts body to target once. Waiting for a slot is not part of the time it
 // took; if ctx ends while it waits, no call is made and At is zero.
 func (c *Client) Call(ctx context.Context, target string, body []byte) Answer {
-	if err := c.enter(ctx); err != nil {
-		return Answer{Err: fmt.Errorf("waiting to call the webhook %s: %w", provisioning.MaskURL(target), err)}
-	}
-	defer c.leave()
-	ctx, cancel := context.WithTimeout(ctx, cmp.Or(c.Timeout, defaultTimeout))
-	defer cancel()
-	at := time.Now()
-	answer, err := c.post(ctx, target, body)
-	answer.At, answer.Took = at, time.Since(at)
-	if err != nil {
-		answer.Err = fmt.Errorf("calling the webhook %s: %w", provisioning.MaskURL(target), bounded(err))
-	}
-	return answer
+	return c.At(target).call(ctx, body)
 }
 
 func (c *Client) enter(ctx context.Context) error {
@@ -90,57 +77,6 @@ func (c *Client) leave() {
 	if c.Slots != nil {
 		<-c.Slots
 	}
-}
-
-func (c *Client) post(ctx context.Context, target string, body []byte) (Answer, error) {
-	req, err := newPost(ctx, target, body)
-	if err != nil {
-		return Answer{}, err
-	}
-	transport := c.Transport
-	if transport == nil {
-		transport = http.DefaultTransport
-	}
-	resp, err := transport.RoundTrip(req)
-	if err != nil {
-		return Answer{}, err
-	}
-	// Closing what was not read to its end ends the connection, which is what a
-	// body without end deserves.
-	defer resp.Body.Close()
-	limit := cmp.Or(c.MaxAnswer, defaultMaxBody)
-	text, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
-	if err != nil {
-		return Answer{}, fmt.Errorf("reading its answer of status %d: %w", resp.StatusCode, err)
-	}
-	if int64(len(text)) > limit {
-		return Answer{Status: resp.StatusCode, Body: text[:limit], Truncated: true}, nil
-	}
-	return Answer{Status: resp.StatusCode, Body: text}, nil
-}
-
-// newPost is the request. What DPS sends as headers is documented nowhere; ours
-// ask for nothing that would have to be unpacked, so that the bound on what is
-// read is a bound on memory.
-func newPost(ctx context.Context, target string, body []byte) (*http.Request, error) {
-	// The errors of net/url quote what they were given, which may hold a key.
-	u, err := url.Parse(target)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, errors.New("its URL begins with neither http nor https, or has no host")
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), bytes.NewReader(body))
-	if err != nil {
-		return nil, errors.New("its URL is not one that can be called")
-	}
-	if u.User != nil {
-		password, _ := u.User.Password()
-		req.SetBasicAuth(u.User.Username(), password)
-	}
-	req.Header.Set("Content-Type", "application/json; charset=utf-8")
-	req.Header.Set("Accept", "application/json")
-	req.Header.Set("Accept-Encoding", "identity")
-	req.Header.Set("User-Agent", "dpsfleet")
-	return req, nil
 }
 
 // bounded keeps a short error as it is and cuts a long one: net/http quotes a

@@ -62,30 +62,41 @@ func (p Policy) Decide(body []byte) Decision {
 	if hubs == nil {
 		return refused(*id, sentenceNoHubs, foundNoHubs)
 	}
-	return p.apply(*id, device["payload"], hubs)
+	d := caller{id: *id, payload: device["payload"]}
+	// What is no text there is no hub; the tutorial's function does not look at it.
+	if hub, err := scalar(device["currentIotHubHostName"]); err == nil && hub != nil {
+		d.hub = *hub
+	}
+	return p.apply(d, hubs)
 }
 
-func (p Policy) apply(id string, payload json.RawMessage, hubs []*string) Decision {
+func (p Policy) apply(d caller, hubs []*string) Decision {
 	for _, rule := range p.Rules {
-		if !rule.When.holds(id, payload) {
-			continue
+		if rule.matches(d) {
+			return rule.apply(d, hubs)
 		}
-		// A null in the list breaks the tutorial's loop, and nothing before it.
-		names := make([]string, 0, len(hubs))
-		for _, hub := range hubs {
-			if hub == nil {
-				return broken(id, errors.New("linkedHubs holds a null"))
-			}
-			names = append(names, *hub)
-		}
-		hub, found := rule.Hub.choose(names)
-		if !found {
-			sentence := cmp.Or(rule.NoHub, sentenceNoHub)
-			return refused(id, sentence, sentence)
-		}
-		return Decision{Status: http.StatusOK, Hub: hub, Body: rule.response(hub).JSON(), RegistrationID: id}
 	}
-	return refused(id, cmp.Or(p.Otherwise, sentenceOtherwise), foundOtherwise)
+	if p.Otherwise.Rule != nil {
+		return p.Otherwise.Rule.apply(d, hubs)
+	}
+	return refused(d.id, cmp.Or(p.Otherwise.Sentence, sentenceOtherwise), foundOtherwise)
+}
+
+func (r Rule) apply(d caller, hubs []*string) Decision {
+	// A null in the list breaks the tutorial's loop, and nothing before it.
+	names := make([]string, 0, len(hubs))
+	for _, hub := range hubs {
+		if hub == nil {
+			return broken(d.id, errors.New("linkedHubs holds a null"))
+		}
+		names = append(names, *hub)
+	}
+	hub, found := r.choose(d, names)
+	if !found {
+		sentence := cmp.Or(r.NoHub, sentenceNoHub)
+		return refused(d.id, sentence, sentence)
+	}
+	return Decision{Status: http.StatusOK, Hub: hub, Body: r.response(hub).JSON(), RegistrationID: d.id}
 }
 
 func (r Rule) response(hub string) Response {

@@ -126,7 +126,7 @@ func TestByPayloadAsksTheDevice(t *testing.T) {
 }
 
 func TestRulesMatch(t *testing.T) {
-	device := `{"deviceRuntimeContext":{"registrationId":"oven-12-x","payload":{"n":1.0,"s":"one","b":true,"z":null,"in":{"kind":"grill"}}},"linkedHubs":["a.net","b.net"]}`
+	device := `{"deviceRuntimeContext":{"registrationId":"oven-12-x","payload":{"n":1.0,"s":"one","b":true,"z":null,"in":{"kind":"grill"},"fw":"1.10.3","v":1.10}},"linkedHubs":["a.net","b.net"]}`
 	for when, want := range map[string]bool{
 		`{}`:                             true,
 		`{"registrationId":"oven-12-x"}`: true,
@@ -151,6 +151,33 @@ func TestRulesMatch(t *testing.T) {
 		`{"payload":{"in.kind.deeper":"grill"}}`:           false,
 		`{"payload":{"s":{"glob":"o?e"}}}`:                 true,
 		`{"payload":{"s":"one"},"registrationId":"other"}`: false,
+
+		`{"registrationId":{"in":["x","oven-12-x"]}}`:                                   true,
+		`{"registrationId":{"in":["x"]}}`:                                               false,
+		`{"payload":{"s":{"in":[1,"one"]}}}`:                                            true,
+		`{"payload":{"n":{"in":[1,"one"]}}}`:                                            true,
+		`{"payload":{"z":{"in":[1,"one"]}}}`:                                            false,
+		`{"payload":{"n":{"atLeast":1}}}`:                                               true,
+		`{"payload":{"n":{"below":1}}}`:                                                 false,
+		`{"payload":{"n":{"atLeast":0.5,"below":1.5}}}`:                                 true,
+		`{"payload":{"n":{"atLeast":1.5,"below":3}}}`:                                   false,
+		`{"payload":{"s":{"atLeast":0}}}`:                                               false,
+		`{"payload":{"z":{"below":1}}}`:                                                 false,
+		`{"payload":{"fw":{"version":">=1.2 <2"}}}`:                                     true,
+		`{"payload":{"fw":{"version":">1.9.9"}}}`:                                       true,
+		`{"payload":{"fw":{"version":"1.10.3.0"}}}`:                                     true,
+		`{"payload":{"fw":{"version":"<1.10.3"}}}`:                                      false,
+		`{"payload":{"v":{"version":">1.9"}}}`:                                          true,
+		`{"payload":{"b":{"version":">0"}}}`:                                            false,
+		`{"payload":{"s":{"version":">0"}}}`:                                            false,
+		`{"any":[{"payload":{"s":"two"}},{"registrationId":{"prefix":"oven"}}]}`:        true,
+		`{"any":[{"payload":{"s":"two"}},{"registrationId":{"prefix":"toaster"}}]}`:     false,
+		`{"any":[{"payload":{"s":"one"}}],"registrationId":"other"}`:                    false,
+		`{"not":{"payload":{"absent":1}}}`:                                              true,
+		`{"not":{"payload":{"s":"one"}}}`:                                               false,
+		`{"not":{"any":[{"payload":{"s":"one"}},{"payload":{"s":"two"}}]}}`:             false,
+		`{"not":{"not":{"payload":{"s":"one"}}},"payload":{"n":1}}`:                     true,
+		`{"not":{"registrationId":{"suffix":"-y"}},"payload":{"in.kind":{"in":["a"]}}}`: false,
 	} {
 		policy, err := allocation.ParsePolicy([]byte(`{"rules":[{"when":` + when + `,"hub":"a.net"}]}`))
 		if err != nil {
@@ -170,6 +197,8 @@ func TestRulesPickAmongHubs(t *testing.T) {
 		`{"contains":".net","pick":"first"}`: "a.net",
 		`{"glob":"a*"}`:                      "a.net",
 		`{"prefix":"c"}`:                     "",
+		`{"in":["c.net","a.net"]}`:           "a.net",
+		`{"equals":"hashed"}`:                "",
 	} {
 		policy, err := allocation.ParsePolicy([]byte(`{"rules":[{"hub":` + hub + `}]}`))
 		if err != nil {

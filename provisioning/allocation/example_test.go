@@ -50,12 +50,45 @@ func ExamplePolicy_Decide() {
 	// 200 {"iotHubHostName":"contoso-rest-1.azure-devices.net"}
 }
 
+// Old firmware goes to one hub, the rest is spread by weight and stays where it
+// is, and a device that says nothing of its firmware goes anywhere.
+func ExamplePolicy_Decide_spread() {
+	policy, err := allocation.ParsePolicy([]byte(`{
+		"rules": [
+			{"when": {"payload": {"firmware": {"version": "<1.2"}}}, "hub": "contoso-update"},
+			{"when": {"payload": {"firmware": {"version": ">=1.2"}}}, "hub": {"spread": {"*-large-*": 3, "*-small": 1}}, "sticky": true}
+		],
+		"otherwise": {"hub": "hashed"}
+	}`))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, device := range []string{
+		`"registrationId": "d1", "payload": {"firmware": "1.1.9"}`,
+		`"registrationId": "d1", "payload": {"firmware": "1.10"}`,
+		`"registrationId": "d1", "payload": {"firmware": "1.10"}, "currentIotHubHostName": "contoso-small"`,
+		`"registrationId": "d1"`,
+	} {
+		decision := policy.Decide([]byte(`{
+			"deviceRuntimeContext": {` + device + `},
+			"linkedHubs": ["contoso-large-1", "contoso-large-2", "contoso-small", "contoso-update"]
+		}`))
+		fmt.Println(decision.Hub)
+	}
+	// Output:
+	// contoso-update
+	// contoso-large-2
+	// contoso-small
+	// contoso-small
+}
+
 // Whoever writes a policy hears of all mistakes at once.
 func ExampleParsePolicy() {
 	_, err := allocation.ParsePolicy([]byte(`{"rules": [{"hub": {"contain": "-toasters-"}, "tags": "toaster"}], "else": "Sorry."}`))
 	fmt.Println(err)
 	// Output:
-	// rules[0].hub.contain is unknown; it may be contains, equals, glob, pick, prefix, suffix
+	// rules[0].hub.contain is unknown; it may be contains, equals, glob, in, pick, prefix, region, spread, suffix
 	// rules[0].tags must be an object
 	// else is unknown; it may be about, name, otherwise, rules
 }

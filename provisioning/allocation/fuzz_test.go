@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"dpsfleet/provisioning"
 	"dpsfleet/provisioning/allocation"
@@ -32,6 +33,7 @@ func FuzzParsePolicy(f *testing.F) {
 		f.Add(text)
 	}
 	f.Add([]byte(`{"rules":[{"hub":{"glob":"*a?"},"when":{"payload":{"a.b":null,"c":1e3}},"payload":{}}]}`))
+	f.Add([]byte(`{"rules":[{"hub":{"spread":{"a":1,"*\u00e9/~":0}},"sticky":true,"when":{"any":[{"not":{"payload":{"v":{"version":">=1.2 <2"}}}},{"payload":{"n":{"atLeast":1,"below":2e0},"m":{"in":[1,"x",null]}}}]}},{"hub":{"region":{"payload":"a.b","hubs":{"*":"*"}}}}],"otherwise":{"hub":"hashed"}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		p, err := allocation.ParsePolicy(data)
 		if err != nil {
@@ -59,10 +61,16 @@ func FuzzDecide(f *testing.F) {
 	for _, body := range []string{"", "null", "[]", ask("null", bothHubs), ask(`""`, "[null]"), ask(`"`+toasterID+`"`, `["a-toasters-b","a-toasters-b"]`)} {
 		f.Add([]byte(body))
 	}
-	contoso := allocation.Contoso()
-	byPayload, _ := allocation.Shipped("by-payload")
+	for _, payload := range []string{`{"firmware":"1.1.9"}`, `{"firmware":1.20}`, `{"region":"west europe"}`, `{"region":null}`} {
+		f.Add([]byte(`{"deviceRuntimeContext":{"registrationId":"d","currentIotHubHostName":"a-small-b","payload":` + payload + `},"linkedHubs":["a-small-b","b-large-eu-update-"]}`))
+	}
+	var policies []allocation.Policy
+	for _, name := range allocation.ShippedNames() {
+		policy, _ := allocation.Shipped(name)
+		policies = append(policies, policy)
+	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		for _, policy := range []allocation.Policy{contoso, byPayload} {
+		for _, policy := range policies {
 			d := policy.Decide(body)
 			if (d.Status == http.StatusInternalServerError) != (d.Fault != "") || (d.Hub != "") != (d.Status == http.StatusOK) {
 				t.Fatalf("%+v contradicts itself", d)
@@ -74,8 +82,11 @@ func FuzzDecide(f *testing.F) {
 				continue
 			}
 			r, err := allocation.ParseResponse(d.Body)
-			if err != nil || r.IoTHubHostName == nil || !strings.Contains(d.Hub, "-") {
+			if err != nil || r.IoTHubHostName == nil {
 				t.Fatalf("%s is no answer: %v", d.Body, err)
+			}
+			if utf8.Valid(body) && !bytes.Contains(body, []byte(`\`)) && !bytes.Contains(body, []byte(d.Hub)) {
+				t.Fatalf("%q is none of the hubs in %q", d.Hub, body)
 			}
 		}
 	})

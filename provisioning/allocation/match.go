@@ -3,25 +3,40 @@ package allocation
 import (
 	"encoding/json"
 	"reflect"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
 
-// Match is a condition on one value. One of its members is set, and all of them
-// mind case; but for Equals they hold for text alone.
+// Match is a condition on one value. One of its members is set, or AtLeast and
+// Below together, and all of them mind case. Contains, Prefix, Suffix and Glob
+// hold for text alone.
 type Match struct {
-	Equals   json.RawMessage `json:"equals,omitempty"` // a string, number, boolean or null
-	Contains string          `json:"contains,omitempty"`
-	Prefix   string          `json:"prefix,omitempty"`
-	Suffix   string          `json:"suffix,omitempty"`
-	Glob     string          `json:"glob,omitempty"` // * is any text, ? any one character
+	// Equals is a text, a number, true, false or null; In are several.
+	Equals   json.RawMessage   `json:"equals,omitempty"`
+	In       []json.RawMessage `json:"in,omitempty"`
+	Contains string            `json:"contains,omitempty"`
+	Prefix   string            `json:"prefix,omitempty"`
+	Suffix   string            `json:"suffix,omitempty"`
+	// Glob is a pattern: * is any text, ? any one character.
+	Glob string `json:"glob,omitempty"`
+	// Version is a range of versions, as ">=1.2 <2".
+	Version Versions `json:"version,omitempty"`
+	// AtLeast and Below hold for numbers.
+	AtLeast *float64 `json:"atLeast,omitempty"`
+	Below   *float64 `json:"below,omitempty"`
 }
 
 func (m Match) text(s string) bool {
 	switch {
 	case m.Equals != nil:
-		var want *string
-		return json.Unmarshal(m.Equals, &want) == nil && want != nil && s == *want
+		return equalText(m.Equals, s)
+	case m.In != nil:
+		return slices.ContainsFunc(m.In, func(one json.RawMessage) bool { return equalText(one, s) })
+	case m.Version != "":
+		return m.Version.hold(s)
+	case m.AtLeast != nil || m.Below != nil:
+		return false
 	case m.Prefix != "":
 		return strings.HasPrefix(s, m.Prefix)
 	case m.Suffix != "":
@@ -33,11 +48,31 @@ func (m Match) text(s string) bool {
 }
 
 func (m Match) value(v json.RawMessage) bool {
-	if m.Equals != nil {
+	switch {
+	case m.Equals != nil:
 		return equal(m.Equals, v)
+	case m.In != nil:
+		return slices.ContainsFunc(m.In, func(one json.RawMessage) bool { return equal(one, v) })
+	case m.AtLeast != nil || m.Below != nil:
+		return m.number(v)
+	case m.Version != "" && v[0] != '"':
+		return m.Version.hold(string(v)) // 1.10 at its text: as a number it would be 1.1
 	}
 	var s *string
 	return json.Unmarshal(v, &s) == nil && s != nil && m.text(*s)
+}
+
+func (m Match) number(v json.RawMessage) bool {
+	var n *float64
+	if json.Unmarshal(v, &n) != nil || n == nil {
+		return false
+	}
+	return (m.AtLeast == nil || *n >= *m.AtLeast) && (m.Below == nil || *n < *m.Below)
+}
+
+func equalText(want json.RawMessage, s string) bool {
+	var text *string
+	return json.Unmarshal(want, &text) == nil && text != nil && s == *text
 }
 
 // equal compares meanings, not spellings: 1 is 1.0. Numbers are compared as

@@ -73,7 +73,7 @@ func TestAPolicyInsideOfAnotherDocumentIsReadStrictly(t *testing.T) {
 }
 
 func TestShippedPolicies(t *testing.T) {
-	if names := allocation.ShippedNames(); !slices.Equal(names, []string{"by-payload", "contoso"}) {
+	if names := allocation.ShippedNames(); !slices.Equal(names, []string{"by-firmware", "by-payload", "contoso", "region", "weighted"}) {
 		t.Errorf("shipped are %v", names)
 	}
 	for _, name := range allocation.ShippedNames() {

@@ -2,149 +2,167 @@ package allocation
 
 import (
 	"encoding/json"
-	"fmt"
-	"slices"
-	"strings"
+	"maps"
+	"strconv"
 )
 
 func (r *reader) policy(text json.RawMessage, p *Policy) {
 	seen := r.object("", text, fields{
 		"name":      r.sentence(&p.Name),
 		"about":     r.sentence(&p.About),
-		"otherwise": r.sentence(&p.Otherwise),
+		"otherwise": func(path string, text json.RawMessage) { r.otherwise(path, text, &p.Otherwise) },
 		"rules":     func(path string, text json.RawMessage) { p.Rules = r.rules(path, text) },
 	})
 	if isObject(text) && !seen["rules"] {
-		r.wrong("rules", "is missing")
+		r.wrong("/rules", "is missing")
+	}
+	if last := len(p.Rules) - 1; p.Otherwise.Rule != nil && last >= 0 && p.Rules[last].everybodys() {
+		r.wrong("/otherwise", "is never reached: %s is for every device", itemAt("/rules", last))
+	}
+}
+
+// otherwise is a sentence or a rule without a condition.
+func (r *reader) otherwise(path string, text json.RawMessage, dst *Otherwise) {
+	if !isObject(text) {
+		r.sentence(&dst.Sentence)(path, text)
+		return
+	}
+	dst.Rule = &Rule{}
+	r.rule(path, text, dst.Rule, fields{})
+	if dst.Rule.Hub.Region != nil {
+		r.wrong(path+"/hub/region", "may leave devices without a hub; make a rule of it")
 	}
 }
 
 func (r *reader) rules(path string, text json.RawMessage) []Rule {
-	var items []json.RawMessage
-	if json.Unmarshal(text, &items) != nil || len(items) == 0 {
-		r.wrong(path, "must be a list of at least one rule")
-		return nil
-	}
+	items := r.list(path, text, "rule")
 	rules := make([]Rule, len(items))
-	last := -1 // the rule after which no other is reached
+	// The first sound rule under each condition that always decides.
+	first := make(map[string]int, len(items))
+	all := keyOf(When{})
 	for i, item := range items {
-		at := fmt.Sprintf("%s[%d]", path, i)
-		sound := r.rule(at, item, &rules[i])
-		if last >= 0 {
-			r.wrong(at, "is never reached: %s[%d] is for every device", path, last)
+		here, rule := join(path, strconv.Itoa(i)), &rules[i]
+		sound := r.rule(here, item, rule, fields{
+			"when": func(path string, text json.RawMessage) { r.when(path, text, &rule.When) },
+		})
+		if by, taken := first[all]; taken {
+			r.wrong(here, "is never reached: %s is for every device", itemAt(path, by))
 			continue
 		}
-		if sound && rules[i].When.all() {
-			last = i
+		condition := keyOf(rule.When)
+		if by, taken := first[condition]; taken && sound {
+			r.wrong(here, "is never reached: %s is for the same devices", itemAt(path, by))
+			continue
+		}
+		if sound && rule.Hub.Region == nil {
+			first[condition] = i
 		}
 	}
 	return rules
 }
 
+// keyOf is the same for conditions that say the same in any order.
+func keyOf(w When) string { return string(mustMarshal(w)) }
+
+// itemAt names an item as messages do.
+func itemAt(path string, i int) string {
+	return (&Mistake{Pointer: join(path, strconv.Itoa(i))}).Path()
+}
+
+func (r Rule) everybodys() bool { return r.When.all() && r.Hub.Region == nil }
+
 // rule reports whether the rule could be read, so that no conclusion is drawn
-// from one that could not.
-func (r *reader) rule(path string, text json.RawMessage, dst *Rule) bool {
+// from one that could not. It may have these members beside those of every rule.
+func (r *reader) rule(path string, text json.RawMessage, dst *Rule, beside fields) bool {
 	before := len(r.mistakes)
-	seen := r.object(path, text, fields{
-		"when":    func(path string, text json.RawMessage) { r.when(path, text, &dst.When) },
+	known := fields{
 		"hub":     func(path string, text json.RawMessage) { r.hub(path, text, &dst.Hub) },
+		"sticky":  r.boolean(&dst.Sticky),
 		"noHub":   r.sentence(&dst.NoHub),
 		"tags":    r.literal(&dst.Tags),
 		"desired": r.literal(&dst.Desired),
 		"payload": r.literal(&dst.Payload),
-	})
+	}
+	maps.Copy(known, beside)
+	seen := r.object(path, text, known)
 	if isObject(text) && !seen["hub"] {
-		r.wrong(path+".hub", "is missing")
+		r.wrong(path+"/hub", "is missing")
 	}
 	return len(r.mistakes) == before
 }
 
-func (r *reader) when(path string, text json.RawMessage, dst *When) {
-	r.object(path, text, fields{
-		"registrationId": func(path string, text json.RawMessage) {
-			dst.RegistrationID = &Match{}
-			r.match(path, text, dst.RegistrationID)
-			r.onlyText(path, *dst.RegistrationID)
-		},
-		"payload": func(path string, text json.RawMessage) { dst.Payload = r.conditions(path, text) },
-	})
-}
-
-func (r *reader) conditions(path string, text json.RawMessage) map[string]Match {
-	conditions := map[string]Match{}
-	r.each(path, text, func(name string, value json.RawMessage) {
-		at := join(path, name)
-		if _, twice := conditions[name]; twice {
-			r.wrong(at, "stands there twice")
-			return
-		}
-		if slices.Contains(strings.Split(name, "."), "") {
-			r.wrong(at, "must be names with a dot between them")
-		}
-		var m Match
-		r.match(at, value, &m)
-		conditions[name] = m
-	})
-	return conditions
-}
-
 func (r *reader) hub(path string, text json.RawMessage, dst *HubChoice) {
-	if !isObject(text) {
-		r.match(path, text, &dst.Match)
-		r.onlyText(path, dst.Match)
+	if string(text) == `"`+PickHashed+`"` {
+		dst.Pick = PickHashed
 		return
 	}
-	known := r.matchFields(&dst.Match)
-	known["pick"] = func(path string, text json.RawMessage) {
-		r.sentence(&dst.Pick)(path, text)
-		if dst.Pick != "" && dst.Pick != PickLast && dst.Pick != PickFirst {
-			r.wrong(path, "must be %s or %s", PickLast, PickFirst)
-		}
+	known := r.textFields(&dst.Match)
+	if !isObject(text) {
+		known["equals"](path, text)
+		return
 	}
+	known["spread"] = func(path string, text json.RawMessage) { dst.Spread = r.spread(path, text) }
+	known["region"] = func(path string, text json.RawMessage) { dst.Region = r.region(path, text) }
+	ways := known.names()
+	known["pick"] = func(path string, text json.RawMessage) { r.pick(path, text, &dst.Pick) }
 	seen := r.object(path, text, known)
+	if seen["pick"] && (seen["spread"] || seen["region"]) {
+		r.wrong(path+"/pick", "is not for spread and region, which are hashed")
+	}
 	delete(seen, "pick")
-	r.oneOf(path, seen)
-	r.onlyText(path, dst.Match)
-}
-
-// match reads a condition; a bare value is short for equals.
-func (r *reader) match(path string, text json.RawMessage, dst *Match) {
-	if !isObject(text) {
-		r.equals(&dst.Equals)(path, text)
-		return
-	}
-	r.oneOf(path, r.object(path, text, r.matchFields(dst)))
-}
-
-func (r *reader) matchFields(dst *Match) fields {
-	return fields{
-		"equals":   r.equals(&dst.Equals),
-		"contains": r.sentence(&dst.Contains),
-		"prefix":   r.sentence(&dst.Prefix),
-		"suffix":   r.sentence(&dst.Suffix),
-		"glob":     r.sentence(&dst.Glob),
+	if len(seen) > 0 || dst.Pick != PickHashed {
+		r.oneOf(path, seen, ways)
 	}
 }
 
-func (r *reader) equals(dst *json.RawMessage) func(string, json.RawMessage) {
-	return func(path string, text json.RawMessage) {
-		if isObject(text) || text[0] == '[' {
-			r.wrong(path, "must be a text, a number, true, false or null")
+func (r *reader) pick(path string, text json.RawMessage, dst *string) {
+	r.sentence(dst)(path, text)
+	if *dst != "" && *dst != PickLast && *dst != PickFirst && *dst != PickHashed {
+		r.wrong(path, "must be %s, %s or %s", PickLast, PickFirst, PickHashed)
+	}
+}
+
+// maxWeight keeps weights to what people mean by one.
+const maxWeight = 1_000_000
+
+func (r *reader) spread(path string, text json.RawMessage) Table[float64] {
+	var table Table[float64]
+	some := false
+	before := len(r.mistakes)
+	r.table(path, text, func(path, name string, text json.RawMessage) {
+		var weight *float64
+		if json.Unmarshal(text, &weight) != nil || weight == nil || *weight < 0 || *weight > maxWeight {
+			r.wrong(path, "must be a number from 0 to %d", maxWeight)
 			return
 		}
-		*dst = text
+		some = some || *weight > 0
+		table = append(table, Entry[float64]{name, *weight})
+	})
+	if !some && len(r.mistakes) == before {
+		r.wrong(path, "gives no hub more than 0")
 	}
+	return table
 }
 
-func (r *reader) oneOf(path string, seen map[string]bool) {
-	if len(seen) != 1 {
-		r.wrong(path, "must name one of contains, equals, glob, prefix, suffix")
+func (r *reader) region(path string, text json.RawMessage) *Region {
+	var region Region
+	seen := r.object(path, text, fields{
+		"payload": func(path string, text json.RawMessage) {
+			r.sentence(&region.Payload)(path, text)
+			r.memberPath(path, region.Payload)
+		},
+		"hubs": func(path string, text json.RawMessage) {
+			r.table(path, text, func(path, name string, text json.RawMessage) {
+				var hubs string
+				r.sentence(&hubs)(path, text)
+				region.Hubs = append(region.Hubs, Entry[string]{name, hubs})
+			})
+		},
+	})
+	for _, name := range []string{"payload", "hubs"} {
+		if isObject(text) && !seen[name] {
+			r.wrong(join(path, name), "is missing")
+		}
 	}
-}
-
-// onlyText is for what is always text: another kind would never match.
-func (r *reader) onlyText(path string, m Match) {
-	if m.Equals != nil && m.Equals[0] != '"' {
-		r.wrong(path, "is compared with text, so it must be text")
-	}
+	return &region
 }

@@ -17,6 +17,7 @@ type task struct {
 	operationID string
 	// Where the device is assigned already; empty before its first time.
 	hub, deviceID string
+	stale         bool // the hub that was found refuses DPS
 }
 
 // stays reports whether the enrollment keeps the device where it is.
@@ -92,13 +93,4 @@ func (c *Cloud) choose(t task) string {
 		hubs = c.nearest(hubs, t)
 	}
 	return c.heaviest(hubs, t.key())
-}
-
-// score mixes what FNV leaves alike in texts that differ at one end only (the
-// finalizer of splitmix64).
-func score(hub, device string) uint64 {
-	x := hash(hub + "\x00" + device)
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	return x ^ x>>31
 }

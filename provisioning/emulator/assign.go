@@ -15,6 +15,7 @@ import (
 // again meanwhile. The device exists at its hub and the exchange is recorded
 // before a poll can hear of either.
 func (c *Cloud) settle(t task, v allocation.Verdict) {
+	t.stale = v.Code == 0 && c.stale(t, v.Hub)
 	var verdict provisioning.RegistrationState
 	var tags json.RawMessage
 	current := false
@@ -61,9 +62,8 @@ func (c *Cloud) conclude(r registration, t task, v allocation.Verdict) (registra
 		return r, nil
 	}
 	target, linked := c.hubs[strings.ToLower(v.Hub)]
-	stale := linked && v.Code == 0 && c.cfg.hub(v.Hub).Unauthorized
 	if linked && v.Code == 0 {
-		r.Operation.Ready = latest(r.Operation.Ready, c.reached(r, t, target, stale))
+		r.Operation.Ready = latest(r.Operation.Ready, c.reached(r, t, target))
 	}
 	// What a device reads must not be dated before it could read it.
 	decided := latest(time.Now(), r.Operation.Ready)
@@ -79,7 +79,7 @@ func (c *Cloud) conclude(r registration, t task, v allocation.Verdict) (registra
 		return failed(r, state, v.Code, v.Message), nil
 	case !linked:
 		return failed(r, state, provisioning.CustomAllocationFailed, "The hub is not linked."), nil
-	case stale:
+	case t.stale:
 		return failed(r, state, c.cfg.Undocumented.StaleHubCode, staleHub(guid(c.draws(t.operationID, r.Count)))), nil
 	case err != nil:
 		return failed(r, state, c.cfg.Undocumented.BadTwinCode, "IoT Hub did not take the initial twin."), nil
@@ -113,8 +113,8 @@ func staleHub(trackingID string) string {
 }
 
 // reached is when DPS has done with a hub, or has given up on a stale one.
-func (c *Cloud) reached(r registration, t task, target *hub.Hub, stale bool) time.Time {
-	if stale {
+func (c *Cloud) reached(r registration, t task, target *hub.Hub) time.Time {
+	if t.stale {
 		return time.Now().Add(c.draw(c.cfg.Undocumented.StaleHubWait, t.key(), t.operationID))
 	}
 	return c.reserve(touched(r.Hub, target.Name())...)

@@ -83,6 +83,7 @@ func (c *Cloud) start() error {
 			Record:          c.cfg.Record,
 			Observe:         c.observer.see,
 			DisabledConnack: c.cfg.Undocumented.HubDisabledConnack,
+			TwinFault:       c.twinFault,
 		})
 	}
 	c.prepareQuotas()
@@ -116,7 +117,7 @@ func (c *Cloud) prepareTLS() error {
 	if !c.cfg.TLS {
 		return nil
 	}
-	authority, err := c.authority()
+	authority, err := c.authority("certificate authority", "dpsfleet emulator")
 	if err != nil {
 		return err
 	}

@@ -37,8 +37,9 @@ type Config struct {
 	// same allocation times and operation ids.
 	Seed uint64
 
-	// State is the file in which enrollments, registrations, twins, the keys of
-	// the policies and the authority outlive the cloud; it holds secrets. Empty
+	// State is the file in which enrollments, registrations, twins, messages that
+	// wait for devices, sessions of clean session 0, the keys of the policies and
+	// the certificates that the cloud made outlive it; it holds secrets. Empty
 	// keeps all of it in memory. An enrollment that Enrollments declare as they did
 	// the last time is as back ends have left it since.
 	State string
@@ -73,6 +74,10 @@ type Config struct {
 	// Transport stands in front of every call of a webhook, for faults; nil is
 	// nothing there.
 	Transport func(next http.RoundTripper) http.RoundTripper
+	// Fault says what is to go wrong on purpose at a point with a device, by its
+	// registration id; nil is nothing, ever. It is called from many goroutines,
+	// and what it returns happens.
+	Fault func(point FaultPoint, registrationID string) Fault
 
 	// Record is told of every exchange before its answer leaves. It is called
 	// from many goroutines and holds up the one that calls it.

@@ -17,7 +17,7 @@ type declaration struct {
 // earlier life of the cloud. Then it is as back ends have left it since, changed
 // or deleted; only the URL of a policy of ours is new.
 func (c *Cloud) stands(e Enrollment, policyURL string) (bool, error) {
-	if c.state == nil || e.certified() {
+	if c.state == nil {
 		return false, nil
 	}
 	digest, err := e.digest()
@@ -33,12 +33,6 @@ func (c *Cloud) stands(e Enrollment, policyURL string) (bool, error) {
 		c.repoint(e, earlier.PolicyURL, policyURL)
 	}
 	return true, nil
-}
-
-// certified reports whether the cloud makes certificates for an enrollment. Their
-// keys are not kept, so they are made and declared anew each time.
-func (e Enrollment) certified() bool {
-	return e.Attestation.Type == provisioning.AttestX509 && (e.Attestation.X509 == nil || e.Authority != nil)
 }
 
 func (e Enrollment) declaredAs() string {

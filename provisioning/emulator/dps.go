@@ -35,6 +35,9 @@ func (c *Cloud) serveDPS(conn *mqtt.Conn, hello mqtt.Connect, user provisioning.
 	if !strings.EqualFold(hello.ClientID, user.RegistrationID) {
 		return nil, refuse(conn, notAuthorized, "the client id is not the registration id of the user name")
 	}
+	if err := c.turnAway(conn, c.fault(FaultAtConnect, user.RegistrationID)); err != nil {
+		return nil, err
+	}
 	// Once, here: tokens are for the CONNECT, and a token that expires later
 	// does not end a registration that has begun.
 	who := c.identify(user, hello.Password, chain...)
@@ -161,9 +164,6 @@ func (s *session) unsubscribe(packet mqtt.Packet) error {
 // takes nothing else after its PUBLISH.
 func (s *session) publish(m mqtt.Message) error {
 	came := time.Now()
-	if size := len(m.Topic) + len(m.Payload); size > provisioning.MaxMessage {
-		return fmt.Errorf("a message of %d bytes; DPS takes %d", size, provisioning.MaxMessage)
-	}
 	request, err := provisioning.ParseRequest(m.Topic)
 	if err != nil {
 		return fmt.Errorf("the device published on %q: %w", m.Topic, err)
@@ -173,12 +173,23 @@ func (s *session) publish(m mqtt.Message) error {
 			return err
 		}
 	}
-	if request.Poll {
-		return s.write(s.poll(request, came))
-	}
 	if len(s.waiting) >= maxUnanswered {
-		return fmt.Errorf("the device sent %d registrations without waiting for an answer", maxUnanswered+1)
+		return fmt.Errorf("the device sent %d requests without waiting for an answer", maxUnanswered+1)
 	}
-	s.waiting = append(s.waiting, s.register(request, m.Payload, came))
+	if request.Poll {
+		return s.take(s.poll(request, came))
+	}
+	return s.take(s.register(request, m.Payload, came))
+}
+
+// take writes an answer, or keeps it until it is due.
+func (s *session) take(a answer) error {
+	switch {
+	case a.lost != "":
+		return s.lose(a)
+	case a.due.IsZero():
+		return s.write(a)
+	}
+	s.waiting = append(s.waiting, a)
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -78,6 +79,7 @@ func (c *Cloud) parts() http.Handler {
 			webSocket.ServeHTTP(w, r)
 			return
 		}
+		limitBody(w, r)
 		first, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 		switch strings.ToLower(first) {
 		case "enrollments", "enrollmentgroups", "registrations":
@@ -90,4 +92,29 @@ func (c *Cloud) parts() http.Handler {
 			devices.ServeHTTP(w, r)
 		}
 	})
+}
+
+// limitBody gives the body of a request as long as a packet of MQTT has. The limit
+// ends with the body: a direct method may wait longer for its answer, and net/http
+// listens meanwhile whether the client is still there.
+func limitBody(w http.ResponseWriter, r *http.Request) {
+	if r.ContentLength == 0 {
+		return
+	}
+	connection := http.NewResponseController(w)
+	connection.SetReadDeadline(time.Now().Add(connectTimeout))
+	r.Body = promptBody{r.Body, connection}
+}
+
+type promptBody struct {
+	io.ReadCloser
+	connection *http.ResponseController
+}
+
+func (b promptBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err == io.EOF {
+		b.connection.SetReadDeadline(time.Time{})
+	}
+	return n, err
 }

@@ -133,9 +133,6 @@ func (c *Cloud) requestID(r *http.Request, call deviceCall, came time.Time) stri
 // readBody takes what DPS takes over MQTT. What the service answers to more is
 // documented nowhere; a hub's code for it is.
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, *provisioning.Error) {
-	control := http.NewResponseController(w)
-	control.SetReadDeadline(time.Now().Add(connectTimeout))
-	defer control.SetReadDeadline(time.Time{})
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, provisioning.MaxMessage))
 	if err != nil {
 		return nil, problem(413, provisioning.MessageTooLarge, fmt.Sprintf("The body is cut short or has more than %d bytes.", provisioning.MaxMessage))
@@ -169,6 +166,10 @@ func (d applicant) lookUp(request provisioning.Request, exchange provisioning.Ex
 // (DPS over HTTPS), but for Strict-Transport-Security: a browser would keep it
 // for everything else on localhost.
 func (c *Cloud) reply(w http.ResponseWriter, r *http.Request, call deviceCall, a answer) {
+	if a.lost != "" {
+		c.lose(w, r, a)
+		return
+	}
 	if !sleepUntil(r.Context(), a.due) {
 		c.note(a, gone)
 		http.Error(w, "the service is going away", http.StatusServiceUnavailable)

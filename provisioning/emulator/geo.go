@@ -1,11 +1,11 @@
 package emulator
 
 import (
-	"cmp"
 	"encoding/json"
 	"math"
-	"slices"
 	"time"
+
+	"dpsfleet/provisioning/allocation"
 )
 
 // nearest are the hubs with the lowest latency to a device, in their order. DPS
@@ -48,18 +48,9 @@ func (c *Cloud) region(payload json.RawMessage) string {
 	return region
 }
 
-// heaviest is weighted rendezvous hashing: of the hubs' scores the highest wins,
-// so that hubs get devices in proportion to their weights, and a new hub takes
-// its share while no other device moves.
+// heaviest spreads devices over the hubs by their weights.
 func (c *Cloud) heaviest(hubs []string, device string) string {
-	return slices.MaxFunc(hubs, func(a, b string) int {
-		return cmp.Compare(c.weighted(a, device), c.weighted(b, device))
+	return allocation.Heaviest(hubs, device, func(hub string) float64 {
+		return float64(max(1, c.cfg.hub(hub).AllocationWeight))
 	})
-}
-
-// weighted is -w/ln(u) for a u of the hub and the device between 0 and 1, whose
-// maximum falls on each hub with the probability of its weight.
-func (c *Cloud) weighted(hub, device string) float64 {
-	u := (float64(score(hub, device)>>11) + 0.5) / (1 << 53)
-	return -float64(max(1, c.cfg.hub(hub).AllocationWeight)) / math.Log(u)
 }

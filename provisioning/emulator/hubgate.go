@@ -19,20 +19,20 @@ type hubGates struct {
 // it queues first and rejects what the queue does not hold. How long the queue
 // is no document says, nor how a new connection hears of it: here its CONNACK is
 // late, and then 3.
-func (c *Cloud) enterHub(h *hub.Hub, conn *mqtt.Conn, serve func() error) error {
+func (c *Cloud) enterHub(h *hub.Hub, conn *mqtt.Conn, enter func() (talk, error)) (talk, error) {
 	gates := c.hubGates[strings.ToLower(h.Name())]
 	if gates == nil {
-		return serve()
+		return enter()
 	}
 	wait, admitted := gates.connections.admit(time.Now(), c.cfg.Undocumented.ShapingQueue.Min)
 	if !admitted {
 		c.totals.throttled.Add(1)
-		return refuse(conn, serverUnavailable, fmt.Sprintf("429 ThrottlingException: %s has its new connections for the next %s", h.Name(), wait))
+		return nil, refuse(conn, serverUnavailable, fmt.Sprintf("429 ThrottlingException: %s has its new connections for the next %s", h.Name(), wait))
 	}
 	if wait > 0 {
 		c.sleep(wait)
 	}
-	return serve()
+	return enter()
 }
 
 // reserve is when DPS may have made its operations on the registries of hubs. It

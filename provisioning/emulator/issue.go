@@ -24,7 +24,7 @@ func (c *Cloud) certify(e Enrollment) (Enrollment, error) {
 	case e.EnrollmentGroupID != "":
 		return c.certifyGroup(e)
 	}
-	made, err := provisioning.SelfSigned(e.RegistrationID, time.Now())
+	made, err := c.selfSigned(e.RegistrationID)
 	if err != nil {
 		return e, err
 	}
@@ -40,7 +40,7 @@ func (c *Cloud) certify(e Enrollment) (Enrollment, error) {
 func (c *Cloud) certifyGroup(e Enrollment) (Enrollment, error) {
 	var err error
 	if e.Authority == nil {
-		e.Authority, err = provisioning.NewAuthority(e.EnrollmentGroupID, time.Now())
+		e.Authority, err = c.authority("certificate authority of the group "+e.EnrollmentGroupID, e.EnrollmentGroupID)
 	}
 	if err != nil {
 		return e, err
@@ -50,6 +50,22 @@ func (c *Cloud) certifyGroup(e Enrollment) (Enrollment, error) {
 		Signing: provisioning.NewX509Certificates(e.Authority.Certificate(), provisioning.Certificate{}),
 	}
 	return e, nil
+}
+
+// selfSigned is the certificate of a device that has an enrollment of its own.
+func (c *Cloud) selfSigned(registrationID string) (tls.Certificate, error) {
+	text, err := c.lasting("certificate of "+provisioning.SameID(registrationID), func() ([]byte, error) {
+		made, err := provisioning.SelfSigned(registrationID, time.Now())
+		if err != nil {
+			return nil, err
+		}
+		chain, key, err := provisioning.PairPEM(made)
+		return append(chain, key...), err
+	})
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	return tls.X509KeyPair(text, text)
 }
 
 // Certificate is the certificate of a device, with its key: one that a group's

@@ -93,7 +93,7 @@ func (c *Cloud) receive(v *visit, nc net.Conn) error {
 	if err != nil {
 		return err
 	}
-	v.conn = mqtt.New(c.ctx, nc, mqtt.Options{MaxPacket: maxMessageAtHub + topicAndHeader})
+	v.conn = mqtt.New(c.ctx, nc, mqtt.Options{MaxPacket: maxConnect})
 	hello, err := v.conn.Accept(time.Now().Add(connectTimeout))
 	if err != nil {
 		return err
@@ -146,6 +146,7 @@ func (c *Cloud) route(conn *mqtt.Conn, hello mqtt.Connect, chain []*x509.Certifi
 		return nil, refuse(conn, unacceptableProtocol, fmt.Sprintf("protocol level %d; DPS and IoT Hub speak MQTT 3.1.1, which is 4", hello.ProtocolLevel))
 	}
 	if user, err := provisioning.ParseDPSUser(hello.Username); err == nil {
+		conn.LimitPackets(provisioning.MaxMessage + lengthAndID)
 		return c.serveDPS(conn, hello, user, chain)
 	}
 	user, err := provisioning.ParseHubUser(hello.Username)
@@ -156,9 +157,11 @@ func (c *Cloud) route(conn *mqtt.Conn, hello mqtt.Connect, chain []*x509.Certifi
 	if !known {
 		return nil, refuse(conn, notAuthorized, fmt.Sprintf("401001 IotHubNotFound: the user name says %q, which is not a linked hub", user.Host))
 	}
-	return func() error {
-		return c.enterHub(h, conn, func() error { return h.Serve(conn, hello, user, chain...) })
-	}, nil
+	if err := c.turnAway(conn, c.fault(FaultAtHubConnect, registered(h, user.DeviceID))); err != nil {
+		return nil, err
+	}
+	conn.LimitPackets(maxMessageAtHub + topicAndHeader)
+	return c.enterHub(h, conn, func() (talk, error) { return h.Admit(conn, hello, user, chain...) })
 }
 
 // refuse answers a CONNECT with a code and returns why, for the log.

@@ -24,7 +24,11 @@ func TestMisbehaviourClosesTheConnection(t *testing.T) {
 			c.send(p)
 		}, "is not the filter that DPS allows"},
 		{"a topic that DPS does not have", func(c *wire) { c.publish(0, "$dps/registrations/DELETE/", "") }, "not a topic of DPS"},
-		{"a message over 96 KB", func(c *wire) { c.publish(0, registerTopic, strings.Repeat(" ", 96<<10)) }, "DPS takes 98304"},
+		{"a message over 96 KB", func(c *wire) {
+			p := packets.NewControlPacket(packets.Publish).(*packets.PublishPacket)
+			p.TopicName, p.Payload = registerTopic, make([]byte, 96<<10)
+			p.Write(c.nc) // nobody reads it to its end
+		}, "its remaining length is 98352 bytes, the limit 98308"},
 		{"QoS 2", func(c *wire) { c.publish(2, registerTopic, "") }, "QoS 2"},
 		{"a second CONNECT", func(c *wire) { c.send(connectPacket(toaster, userName(toaster), "")) }, "second CONNECT"},
 		{"control characters in the topic", func(c *wire) { c.publish(0, "a\x1b[2J\nb", "") }, `a\\x1b[2J\\nb`},
@@ -71,6 +75,7 @@ func TestBadBytesCloseTheConnection(t *testing.T) {
 		{"half a CONNECT", "\x10\x20\x00\x04MQTT", 30 * time.Second, "stalled"},
 		{"a length without an end", "\x10\xff\xff\xff\xff\xff", 0, "remaining length"},
 		{"a CONNECT of 256 MB", "\x10\xff\xff\xff\x7f", 0, "larger than is read here"},
+		{"a CONNECT of 73 KB", "\x10\x80\xc8\x04", 0, "larger than is read here"},
 		{"a CONNECT that contradicts itself", "\x10\x04\x00\x09MQ", 0, "in the middle of a field"},
 	}
 	for _, test := range tests {
@@ -202,5 +207,23 @@ func TestNoSecretIsLogged(t *testing.T) {
 			t.Errorf("the log holds the token's signature:\n%s", w.log)
 		}
 		contains(t, "the log", w.log.String(), "no enrollment has the registration id")
+	})
+}
+
+// TestTheLargestWillFits beside all else that a CONNECT has to say.
+func TestTheLargestWillFits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := startIn(t, contoso(t))
+		defer w.close()
+		w.provisioned(toaster, key(t, toasterKey))
+		c := w.wire()
+		defer c.nc.Close()
+		p := connectPacket(toaster, toastersHub+"/"+toaster+"/?api-version=2021-04-12&model-id="+strings.Repeat("m", 500),
+			token(key(t, toasterKey), toastersHub+"/devices/"+toaster, time.Hour))
+		p.WillFlag, p.WillMessage = true, make([]byte, 65535)
+		p.WillTopic = "devices/" + toaster + "/messages/events/" + strings.Repeat("property=value&", 200)
+		if code := c.connect(p); code != 0 {
+			t.Errorf("CONNACK %d", code)
+		}
 	})
 }

@@ -139,38 +139,47 @@ func useUpQuota(t *testing.T, cloud *emulator.Cloud) {
 	}
 }
 
-// TestMicrosoftsSDKProvesItselfByCertificate registers and joins without a key.
+// TestMicrosoftsSDKProvesItselfByCertificate registers and joins without a key, as
+// a device of a group and as one with an enrollment of its own.
 func TestMicrosoftsSDKProvesItselfByCertificate(t *testing.T) {
 	cloud, _ := sdkCloud(t, func(cfg *emulator.Config) { cfg.Enrollments = nil })
 	sdk := startNode(t, cloud)
 	theirs := must[*provisioning.Authority](t)(provisioning.NewAuthority("Contoso root", time.Now()))
+	own := must[tls.Certificate](t)(provisioning.SelfSigned(x509ID, time.Now()))
+	leaf := must[provisioning.Certificate](t)(provisioning.LeafOf(own))
 	sdk.enroll(t, emulator.Enrollment{Enrollment: provisioning.Enrollment{
-		EnrollmentGroupID: "enrolled-by-certificate",
-		Attestation:       attests(nil, provisioning.NewX509Certificates(theirs.Certificate(), provisioning.Certificate{})),
-		Allocation:        provisioning.AllocateStatic,
+		EnrollmentGroupID: "enrolled-by-certificate", Attestation: attests(nil, pair(theirs)), Allocation: provisioning.AllocateStatic,
+	}}, emulator.Enrollment{Enrollment: provisioning.Enrollment{
+		RegistrationID: x509ID, Attestation: attests(provisioning.NewX509Certificates(leaf, provisioning.Certificate{}), nil),
+		Allocation: provisioning.AllocateStatic,
 	}})
-	certificate := must[tls.Certificate](t)(theirs.IssueClient(toaster))
-	chain, private, err := provisioning.PairPEM(certificate)
-	if err != nil {
-		t.Fatal(err)
+	for id, certificate := range map[string]tls.Certificate{toaster: must[tls.Certificate](t)(theirs.IssueClient(toaster)), x509ID: own} {
+		chain, private, err := provisioning.PairPEM(certificate)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, transport := range transports() {
+			t.Run(id+"/"+transport, func(t *testing.T) {
+				sdk.boots(t, transport, id, args{"cert": string(chain), "key": string(private)})
+			})
+		}
 	}
-	pair := args{"cert": string(chain), "key": string(private)}
-	for _, transport := range transports() {
-		t.Run(transport, func(t *testing.T) {
-			with := sdk.registering(transport, toaster, nil)
-			with["certificate"] = pair
-			line := sdk.try(t, "register", with)
-			checkAssigned(t, line, toastersHub, "")
-			if transport == "https" {
-				return // the SDK's device has no such transport that receives
-			}
-			with = sdk.joining(transport, toastersHub, toaster, nil)
-			with["certificate"] = pair
-			sdk.do(t, "connect", with, nil)
-			sdk.do(t, "twin", args{"device": toaster}, nil)
-			sdk.do(t, "close", args{"device": toaster}, nil)
-		})
+}
+
+// boots registers and joins by a certificate.
+func (n *nodeProcess) boots(t *testing.T, transport, id string, pair args) {
+	t.Helper()
+	with := n.registering(transport, id, nil)
+	with["certificate"] = pair
+	checkAssigned(t, n.try(t, "register", with), toastersHub, "")
+	if transport == "https" {
+		return // the SDK's device has no such transport that receives
 	}
+	with = n.joining(transport, toastersHub, id, nil)
+	with["certificate"] = pair
+	n.do(t, "connect", with, nil)
+	n.do(t, "twin", args{"device": id}, nil)
+	n.do(t, "close", args{"device": id}, nil)
 }
 
 func groupKey(t testing.TB) provisioning.Key { return key(t, tutorialKey) }

@@ -11,10 +11,13 @@ import (
 // Observe is how much the cloud keeps of what it saw, for [Cloud.Exchanges] and
 // the HTTP face. Config.Record gets everything, whatever these say.
 type Observe struct {
-	PerDevice int  // the last exchanges of each device; 16 if 0
-	InAll     int  // the last exchanges of all devices; 10,000 if 0
-	Body      int  // bytes of each body; 4 KiB if 0
-	Off       bool // nothing is kept
+	// PerDevice are the last exchanges of each device; 16.
+	PerDevice int `json:"perDevice,omitempty" jsonschema:"minimum=1,maximum=10000"`
+	// InAll are the last exchanges of all devices; 10,000.
+	InAll int `json:"inAll,omitempty" jsonschema:"minimum=1,maximum=1000000"`
+	// Body is how many bytes are kept of each body; 4,096.
+	Body int  `json:"body,omitempty" jsonschema:"minimum=1,maximum=262144"`
+	Off  bool `json:"-"` // nothing is kept
 }
 
 func (o Observe) orDefault() Observe {

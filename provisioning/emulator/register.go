@@ -58,6 +58,7 @@ type answer struct {
 	topic    provisioning.Answer
 	body     []byte
 	exchange provisioning.Exchange
+	lost     loss // by a fault; empty for an answer that goes out
 }
 
 // register accepts a registration or refuses it, and says what is answered and
@@ -65,8 +66,12 @@ type answer struct {
 func (d applicant) register(request provisioning.Request, body []byte, came time.Time) answer {
 	c := d.cloud
 	exchange := provisioning.Exchange{Kind: provisioning.ExchangeRegister, RegistrationID: d.who.registrationID, At: came}
-	a := d.decide(request, exchange, body)
-	a.due = came.Add(c.draw(c.cfg.Answers.Register, d.who.registrationID, "register "+a.exchange.OperationID))
+	fault := c.fault(FaultAtRegistration, d.who.registrationID)
+	a, faulty := d.faulty(fault, request, exchange)
+	if !faulty {
+		a = d.decide(request, exchange, body)
+	}
+	a.due = came.Add(fault.Wait + c.draw(c.cfg.Answers.Register, d.who.registrationID, "register "+a.exchange.OperationID))
 	return a
 }
 
@@ -161,57 +166,6 @@ func (d applicant) accept(request provisioning.Request, exchange provisioning.Ex
 		return d.told(request, exchange, provisioning.Operation{OperationID: op.ID, Status: state.Status, State: &state})
 	}
 	return d.pending(request, exchange, provisioning.Operation{OperationID: op.ID, Status: provisioning.Assigning})
-}
-
-// poll answers with the state of the device's latest operation. Somebody else's
-// operation is an unknown one. The body is not looked at: C's SDK repeats the
-// registration there, others send a blank or nothing.
-func (d applicant) poll(request provisioning.Request, came time.Time) answer {
-	c := d.cloud
-	c.totals.polls.Add(1)
-	exchange := provisioning.Exchange{
-		Kind: provisioning.ExchangePoll, RegistrationID: d.who.registrationID,
-		OperationID: request.OperationID, At: came,
-	}
-	if d.who.doubt != nil {
-		return d.refusal(request, exchange, d.unauthorized())
-	}
-	r, known := c.registrations.Get(provisioning.SameID(d.who.registrationID))
-	if !known || r.Operation.ID != request.OperationID {
-		return d.refusal(request, exchange, problem(404, c.cfg.Undocumented.UnknownOperationCode, "Operation not found."))
-	}
-	if refused := c.throttledPoll(provisioning.SameID(d.who.registrationID)); refused != nil {
-		return d.refusal(request, exchange, refused)
-	}
-	state := r.Operation.state(d.who.registrationID)
-	op := provisioning.Operation{OperationID: r.Operation.ID, Status: state.Status, State: &state}
-	if state.Status == provisioning.Assigning {
-		return d.pending(request, exchange, op)
-	}
-	exchange.Kind = provisioning.ExchangeTold
-	return d.told(request, exchange, op)
-}
-
-// pending asks the device to come again.
-func (d applicant) pending(request provisioning.Request, exchange provisioning.Exchange, op provisioning.Operation) answer {
-	wait := d.cloud.draw(d.cloud.cfg.Answers.RetryAfter, d.who.registrationID, request.String())
-	exchange.Status, exchange.State = 202, op.State
-	return answer{
-		topic:    provisioning.Answer{Status: 202, RequestID: request.RequestID, RetryAfter: &wait},
-		body:     op.JSON(),
-		exchange: exchange,
-	}
-}
-
-// told is the final answer: 200 for a failure too, because the operation did end
-// (DPS over MQTT).
-func (d applicant) told(request provisioning.Request, exchange provisioning.Exchange, op provisioning.Operation) answer {
-	exchange.Status, exchange.State = 200, op.State
-	return answer{
-		topic:    provisioning.Answer{Status: 200, RequestID: request.RequestID},
-		body:     op.JSON(),
-		exchange: exchange,
-	}
 }
 
 // begin starts an operation and its allocation. The device's earlier allocation

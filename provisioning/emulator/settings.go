@@ -148,6 +148,8 @@ const (
 	connectTimeout   = 30 * time.Second // from the TCP connection to the CONNECT
 	maxUnanswered    = 16               // registrations of one connection that wait for their answers
 	defaultWebhook   = 256              // calls at once
+	maxConnect       = 72 << 10         // a will of 64 KB, MQTT's most, and 8 KB for all else
+	lengthAndID      = 4                // what a PUBLISH has beside topic and payload
 	maxMessageAtHub  = 256 << 10        // hub quotas: the largest message of all that come here
 	topicAndHeader   = 68 << 10         // what a packet may hold beside its payload
 	shortestKeyBytes = 16               // symmetric key attestation: 16 to 64 bytes

@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -15,7 +16,8 @@ import (
 const stateVersion = "1"
 
 // openState makes the cloud remember, if it is to: enrollments, registrations,
-// the hubs' devices with their twins, the keys of the policies and the authority.
+// the hubs' devices with their twins, sessions and messages, the keys of the
+// policies, and what certificates the cloud has made.
 // The hubs come last, so that a crash leaves no registration whose device is not
 // yet at its hub.
 func (c *Cloud) openState() error {
@@ -91,11 +93,17 @@ func recall(row []byte) (registration, bool, error) {
 	if r.Operation.Decided {
 		return r, true, nil
 	}
-	r.Operation = operation{Decided: true, Verdict: provisioning.RegistrationState{
+	r.Operation = r.standing()
+	return r, r.Hub != "", nil
+}
+
+// standing is the operation of a device that is where it is, and of whose last
+// registration nothing is known.
+func (r registration) standing() operation {
+	return operation{Decided: true, Verdict: provisioning.RegistrationState{
 		RegistrationID: r.ID, Created: provisioning.Timestamp{Time: r.Created}, LastUpdated: provisioning.Timestamp{Time: r.Created},
 		AssignedHub: r.Hub, DeviceID: r.DeviceID, Status: provisioning.Assigned, Substatus: provisioning.InitialAssignment,
 	}}
-	return r, r.Hub != "", nil
 }
 
 // remembered is the value that the state file has under name, or else what
@@ -107,37 +115,46 @@ func (c *Cloud) remembered(name string, produce func() ([]byte, error)) ([]byte,
 	return c.state.Once(name, produce)
 }
 
-// authority signs the certificates of DPS and the hubs. It is made anew in the
-// last month of its life.
-func (c *Cloud) authority() (*provisioning.Authority, error) {
-	const name = "certificate authority"
+// lasting is remembered for a certificate and its private key, in PEM, that
+// produce makes for a year. It is made anew in the last month of its life.
+func (c *Cloud) lasting(name string, produce func() ([]byte, error)) ([]byte, error) {
 	for {
-		text, err := c.remembered(name, newAuthority)
+		text, err := c.remembered(name, produce)
+		if err != nil || c.state == nil {
+			return text, err
+		}
+		pair, err := tls.X509KeyPair(text, text)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("reading the %s: the state file holds no certificate with its private key", name) // which is not quoted
 		}
-		authority, err := provisioning.ParseAuthority(text)
-		if err != nil {
-			return nil, fmt.Errorf("reading the %s: %w", name, err)
+		if time.Now().AddDate(0, 1, 0).Before(pair.Leaf.NotAfter) {
+			return text, nil
 		}
-		if c.state == nil || time.Now().AddDate(0, 1, 0).Before(authority.Certificate().NotAfter) {
-			return authority, nil
-		}
-		c.cfg.Log.Warn("the certificate authority of the state file expires soon; clients must trust a new one")
+		c.cfg.Log.Warn("the " + name + " of the state file expires soon; there is a new one")
 		if err := c.state.Forget(name); err != nil {
 			return nil, err
 		}
 	}
 }
 
-// newAuthority is a certificate and its private key, in PEM.
-func newAuthority() ([]byte, error) {
-	authority, err := provisioning.NewAuthority("dpsfleet emulator", time.Now())
+// authority is the one of a name in the state file, or a new one.
+func (c *Cloud) authority(name, subject string) (*provisioning.Authority, error) {
+	text, err := c.lasting(name, func() ([]byte, error) {
+		made, err := provisioning.NewAuthority(subject, time.Now())
+		if err != nil {
+			return nil, err
+		}
+		key, err := made.KeyPEM()
+		return append(made.PEM(), key...), err
+	})
 	if err != nil {
 		return nil, err
 	}
-	key, err := authority.KeyPEM()
-	return append(authority.PEM(), key...), err
+	authority, err := provisioning.ParseAuthority(text)
+	if err != nil {
+		return nil, fmt.Errorf("reading the %s: %w", name, err)
+	}
+	return authority, nil
 }
 
 // makeOwners makes the keys of the policies, or finds those of the state file.

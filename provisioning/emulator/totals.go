@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"encoding/json"
 	"sync/atomic"
 
 	"dpsfleet/provisioning"
@@ -21,6 +22,19 @@ type Totals struct {
 	TwinReads     int64 `json:"twinReads"`
 	TwinPatches   int64 `json:"twinPatches"` // of reported properties
 	Telemetry     int64 `json:"telemetry"`   // messages
+}
+
+// ByName is the totals by their names in JSON.
+func (t Totals) ByName() map[string]int64 {
+	var byName map[string]int64
+	encoded, err := json.Marshal(t)
+	if err == nil {
+		err = json.Unmarshal(encoded, &byName)
+	}
+	if err != nil {
+		return nil
+	}
+	return byName
 }
 
 type counters struct {

@@ -25,6 +25,10 @@ type Options struct {
 	// DisabledConnack is the CONNACK code for a disabled device, which no
 	// document tells; 0 is 5.
 	DisabledConnack byte
+	// TwinFault is asked on each GET of a twin, by registration id, what is to go
+	// wrong with it: nil is nothing, an *Error is its answer, ErrSilent leaves it
+	// without one, and at any other error the hub hangs up.
+	TwinFault func(registrationID string) error
 }
 
 // Device is an entry of a hub's identity registry.
@@ -44,6 +48,7 @@ type Hub struct {
 	sessions store.Table[*session]
 	boxes    store.Table[*mailbox]      // of devices that need one
 	kept     store.Table[subscriptions] // of devices that connected with clean session 0
+	waiting  *store.Table[pending]      // all messages in boxes; nil if nothing is kept
 	totals   counters
 }
 
@@ -60,6 +65,9 @@ func New(name string, opt Options) *Hub {
 	}
 	if opt.Observe == nil {
 		opt.Observe = func(provisioning.Exchange) {}
+	}
+	if opt.TwinFault == nil {
+		opt.TwinFault = func(string) error { return nil }
 	}
 	if opt.DisabledConnack == 0 {
 		opt.DisabledConnack = notAuthorized
@@ -86,7 +94,9 @@ func (h *Hub) Put(d Device, first Twin) Twin {
 // Remove deletes a device, closes its connection and returns its last twin.
 func (h *Hub) Remove(deviceID string) (Twin, bool) {
 	e, known := h.devices.Delete(deviceID)
-	h.boxes.Delete(deviceID)
+	if box, any := h.boxes.Delete(deviceID); any {
+		box.empty()
+	}
 	h.kept.Delete(deviceID)
 	if s, online := h.sessions.Get(deviceID); online {
 		s.conn.Kick(errRemoved)

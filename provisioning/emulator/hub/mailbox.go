@@ -5,16 +5,21 @@ import (
 	"sync"
 	"time"
 
+	"dpsfleet/provisioning/emulator/store"
 	"dpsfleet/provisioning/mqtt"
 )
 
 // mailbox is what waits for a device beyond one connection: its messages, in
 // order, and the direct methods that it has not answered.
 type mailbox struct {
+	device string
+	rows   *store.Table[pending] // where a state file has the queue; nil without one
+
 	mu      sync.Mutex // never held across I/O
 	holder  *session   // the connection that may take messages
 	newest  int64      // its number; an earlier one that is about to end changes nothing
 	queue   []pending
+	last    uint64 // number of a message
 	lastID  uint16
 	taker   *session      // the connection that takes methods, nil without one
 	arrived chan struct{} // closed with the next taker; nil if nobody waits
@@ -28,7 +33,7 @@ func (h *Hub) box(deviceID string) *mailbox {
 		if known {
 			return b, true
 		}
-		return &mailbox{calls: map[uint64]chan MethodAnswer{}}, true
+		return &mailbox{device: deviceID, rows: h.waiting, calls: map[uint64]chan MethodAnswer{}}, true
 	})
 }
 
@@ -40,8 +45,36 @@ func (b *mailbox) add(p pending, now time.Time) bool {
 	if len(b.queue) >= maxPending {
 		return false
 	}
+	b.last++
+	p.device, p.number = b.device, b.last
 	b.queue = append(b.queue, p)
+	b.save(p)
 	return true
+}
+
+// save is called with mu held, as drop is.
+func (b *mailbox) save(p pending) {
+	if b.rows != nil {
+		b.rows.Put(p.row(), p)
+	}
+}
+
+// drop takes messages out of the queue.
+func (b *mailbox) drop(over func(pending) bool) {
+	b.queue = slices.DeleteFunc(b.queue, func(p pending) bool {
+		gone := over(p)
+		if gone && b.rows != nil {
+			b.rows.Delete(p.row())
+		}
+		return gone
+	})
+}
+
+// empty drops all messages.
+func (b *mailbox) empty() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.drop(func(pending) bool { return true })
 }
 
 func (b *mailbox) size(now time.Time) int {
@@ -54,9 +87,7 @@ func (b *mailbox) size(now time.Time) int {
 // expire drops what nobody may get any more. What is on its way stays until its
 // PUBACK or the end of its connection.
 func (b *mailbox) expire(now time.Time) {
-	b.queue = slices.DeleteFunc(b.queue, func(p pending) bool {
-		return !p.out && !now.Before(p.expiry)
-	})
+	b.drop(func(p pending) bool { return !p.out && !now.Before(p.expiry) })
 }
 
 // hold gives the messages to a new connection. Those on their way in an earlier
@@ -69,7 +100,7 @@ func (b *mailbox) hold(s *session, kept bool) {
 		return
 	}
 	b.holder, b.newest = s, s.number
-	b.queue = slices.DeleteFunc(b.queue, func(p pending) bool { return p.deliveries >= maxDeliveries })
+	b.drop(func(p pending) bool { return p.deliveries >= maxDeliveries })
 	for i := range b.queue {
 		p := &b.queue[i]
 		p.again = kept && p.id != 0
@@ -94,8 +125,8 @@ func (b *mailbox) next(s *session, now time.Time) (mqtt.Message, bool) {
 	qos := s.wants.messages.qos()
 	if qos == 0 {
 		p.id = 0
-		m := p.message(0)
-		b.queue = slices.Delete(b.queue, at, at+1)
+		m, number := p.message(0), p.number
+		b.drop(func(p pending) bool { return p.number == number })
 		return m, true
 	}
 	if p.id == 0 {
@@ -103,6 +134,7 @@ func (b *mailbox) next(s *session, now time.Time) (mqtt.Message, bool) {
 	}
 	p.out = true
 	p.deliveries++
+	b.save(*p)
 	return p.message(qos), true
 }
 
@@ -121,7 +153,7 @@ func (b *mailbox) nextID() uint16 {
 func (b *mailbox) done(id uint16) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.queue = slices.DeleteFunc(b.queue, func(p pending) bool { return p.out && p.id == id })
+	b.drop(func(p pending) bool { return p.out && p.id == id })
 }
 
 // take makes s the connection that takes methods, and tells those who wait for

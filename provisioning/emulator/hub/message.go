@@ -99,6 +99,8 @@ func (s *session) deliver() error {
 
 // pending is a message that waits for its device.
 type pending struct {
+	device     string
+	number     uint64 // grows from one message of a device to its next
 	topic      string
 	body       []byte
 	expiry     time.Time
@@ -107,6 +109,9 @@ type pending struct {
 	again      bool   // the device may have it already
 	deliveries int
 }
+
+// row is its name among those of all devices.
+func (p pending) row() string { return fmt.Sprintf("%s %d", p.device, p.number) }
 
 // message is the packet in which it goes out.
 func (p pending) message(qos byte) mqtt.Message {

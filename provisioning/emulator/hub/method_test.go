@@ -32,6 +32,27 @@ func answer(t *testing.T, conn *mqtt.Conn, after time.Duration, status int, body
 	}
 }
 
+// TestASubscriptionHoldsFromItsSUBACK: whoever reads that may call a method at
+// once.
+func TestASubscriptionHoldsFromItsSUBACK(t *testing.T) {
+	inBubble(t, "", func(t *testing.T, s *site) {
+		called := make(chan error, 1)
+		s.late = func() {
+			go func() {
+				_, err := s.hub.CallMethod(context.Background(), deviceID, hub.MethodCall{Name: "toast"})
+				called <- err
+			}()
+			time.Sleep(time.Millisecond)
+		}
+		conn := s.online(provisioning.MethodFilter)
+		defer conn.Close()
+		go answer(t, conn, 0, 200, "{}")
+		if err := <-called; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestADirectMethodIsAnswered(t *testing.T) {
 	inBubble(t, "", func(t *testing.T, s *site) {
 		conn := s.online(provisioning.MethodFilter)

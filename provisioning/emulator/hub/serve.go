@@ -28,6 +28,7 @@ type session struct {
 	conn   *mqtt.Conn
 	device Device
 	expiry time.Time
+	will   *mqtt.Message
 	number int64 // grows from one connection of a device to its next
 	wants  subscriptions
 	box    *mailbox // nil until it is needed
@@ -39,44 +40,52 @@ type session struct {
 // maxKeepAlive is what a hub goes by at most (hub over MQTT: 1767 s).
 const maxKeepAlive = 1767 * time.Second
 
-// Serve serves a connection whose CONNECT named this hub, from the CONNACK on.
-// It returns why the connection is over, nil after a DISCONNECT. The caller
-// closes it. Chain is what the client brought to the TLS handshake, if anything.
-func (h *Hub) Serve(conn *mqtt.Conn, hello mqtt.Connect, user provisioning.HubUser, chain ...*x509.Certificate) error {
+// Admit lets a connection in whose CONNECT named this hub, or refuses it. What it
+// returns serves the connection from the CONNACK on, and says why it is over, nil
+// after a DISCONNECT. It must be called, from a shallow place: see
+// mqtt.Conn.Ready. The caller closes the connection. Chain is what the client
+// brought to the TLS handshake, if anything.
+func (h *Hub) Admit(conn *mqtt.Conn, hello mqtt.Connect, user provisioning.HubUser, chain ...*x509.Certificate) (serve func() error, err error) {
 	came := time.Now()
 	device, expiry, refused := h.admit(hello, user, chain)
 	if refused != nil {
 		h.join(came, device, 401, refused.reason)
-		return errors.Join(errors.New(refused.reason), conn.Connack(refused.code))
+		return nil, errors.Join(errors.New(refused.reason), conn.Connack(refused.code))
 	}
 	if err := checkWill(hello.Will, device.ID); err != nil {
-		return err
+		return nil, err
 	}
 	conn.LimitKeepAlive(maxKeepAlive)
-	s := &session{hub: h, conn: conn, device: device, expiry: expiry}
+	s := &session{hub: h, conn: conn, device: device, expiry: expiry, will: hello.Will}
 	h.takeOver(s)
-	defer h.leave(s)
 	h.join(came, device, 200, "")
-	err := s.begin(s.resume(hello.CleanSession))
+	s.resume(hello.CleanSession)
+	return s.live, nil
+}
+
+// live is the connection's life.
+func (s *session) live() error {
+	defer s.hub.leave(s)
+	err := s.begin()
 	if err == nil {
 		err = s.serve()
 	}
-	if err != nil && hello.Will != nil {
-		s.publishWill(*hello.Will)
+	if err != nil && s.will != nil {
+		s.publishWill(*s.will)
 	}
 	return err
 }
 
 // begin answers the CONNECT. A session that was kept has its subscriptions, and
 // gets what waited for them.
-func (s *session) begin(resumed bool) error {
-	if !resumed {
+func (s *session) begin() error {
+	if !s.resumed {
 		return s.conn.Connack(0)
 	}
+	s.apply()
 	if err := s.conn.Resume(); err != nil {
 		return err
 	}
-	s.apply()
 	return s.deliver()
 }
 
@@ -91,28 +100,41 @@ func (h *Hub) join(came time.Time, d Device, status int, reason string) {
 	})
 }
 
+// serve reads, and writes what waits for the device whenever it is woken.
 func (s *session) serve() error {
 	for {
-		packet, err := s.conn.Read(s.expiry)
-		if errors.Is(err, os.ErrDeadlineExceeded) && !s.expiry.IsZero() && !time.Now().Before(s.expiry) {
+		err := s.conn.Ready(s.expiry)
+		switch {
+		case err == nil:
+			over, err := s.turn()
+			if over || err != nil {
+				return err
+			}
+		case !errors.Is(err, os.ErrDeadlineExceeded):
+			return fmt.Errorf("reading a packet: %w", err)
+		case !s.expiry.IsZero() && !time.Now().Before(s.expiry):
 			return errExpired
-		}
-		if errors.Is(err, os.ErrDeadlineExceeded) { // a Wake
+		default: // a Wake
 			if err := s.deliver(); err != nil {
 				return err
 			}
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		if packet.Kind == mqtt.DisconnectPacket {
-			return nil
-		}
-		if err := s.handle(packet); err != nil {
-			return err
 		}
 	}
+}
+
+// turn serves the packet that has begun to come; over is after a DISCONNECT. It
+// is apart from serve because that must be shallow.
+func (s *session) turn() (over bool, err error) {
+	packet, err := s.conn.Read(time.Unix(1, 0)) // and waits for no other
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return false, s.deliver() // it was a PINGREQ, or a Wake came meanwhile
+	case err != nil:
+		return true, err
+	case packet.Kind == mqtt.DisconnectPacket:
+		return true, nil
+	}
+	return false, s.handle(packet)
 }
 
 func (s *session) handle(packet mqtt.Packet) error {
@@ -168,6 +190,9 @@ func (s *session) twin(request provisioning.HubRequest, came time.Time) error {
 	twin, known := s.hub.Twin(s.device.ID)
 	if !known {
 		return errRemoved
+	}
+	if err := s.hub.opt.TwinFault(s.device.RegistrationID); err != nil {
+		return s.failTwin(request, came, err)
 	}
 	s.hub.totals.twinReads.Add(1)
 	s.hub.opt.Record(provisioning.Exchange{

@@ -20,6 +20,8 @@ import (
 func (h *Hub) ServiceAPI() http.Handler {
 	mux := http.NewServeMux()
 	for pattern, serve := range map[string]func(*http.Request) (reply, error){
+		"GET /devices":                h.listDevices,
+		"GET /devices/{$}":            h.listDevices, // Node's SDK
 		"GET /devices/{id}":           h.getDevice,
 		"PUT /devices/{id}":           h.putDevice,
 		"DELETE /devices/{id}":        h.deleteDevice,
@@ -71,9 +73,7 @@ func (a reply) write(w http.ResponseWriter) {
 // so nothing that a back end should not see is in it.
 func refused(err error) reply {
 	var e *Error
-	if tooMuch := new(http.MaxBytesError); errors.As(err, &tooMuch) {
-		e = tooLarge("the request, as far as it was read,", int(tooMuch.Limit), int(tooMuch.Limit))
-	} else if !errors.As(err, &e) {
+	if !errors.As(err, &e) {
 		e = &Error{http.StatusInternalServerError, provisioning.ServerError, "ServerError", "the request was given up"}
 	}
 	var o provisioning.Object
@@ -85,8 +85,11 @@ func refused(err error) reply {
 
 func readAll(r *http.Request) ([]byte, error) {
 	body, err := io.ReadAll(r.Body)
+	if tooMuch := new(http.MaxBytesError); errors.As(err, &tooMuch) {
+		return nil, tooLarge("the request, as far as it was read,", int(tooMuch.Limit), int(tooMuch.Limit))
+	}
 	if err != nil {
-		return nil, fmt.Errorf("reading the request: %w", err)
+		return nil, invalid("the body could not be read")
 	}
 	return body, nil
 }

@@ -2,9 +2,11 @@ package hub
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -17,6 +19,25 @@ func (h *Hub) getDevice(r *http.Request) (reply, error) {
 		return reply{}, notFound(r.PathValue("id"))
 	}
 	return reply{status: http.StatusOK, etag: d.ETag(), body: h.deviceJSON(d)}, nil
+}
+
+// listDevices answers with up to 1,000 devices, or ?top= of them.
+func (h *Hub) listDevices(r *http.Request) (reply, error) {
+	n, err := pageSize(cmp.Or(r.URL.Query().Get("top"), strconv.Itoa(maxPage)))
+	if err != nil {
+		return reply{}, err
+	}
+	page, _ := h.page("", n)
+	devices := make([][]byte, 0, len(page))
+	for _, e := range page {
+		devices = append(devices, h.deviceJSON(e.device))
+	}
+	return reply{status: http.StatusOK, body: array(devices)}, nil
+}
+
+// array is documents as one.
+func array(documents [][]byte) []byte {
+	return slices.Concat([]byte("["), bytes.Join(documents, []byte(",")), []byte("]"))
 }
 
 func (h *Hub) putDevice(r *http.Request) (reply, error) {
@@ -151,8 +172,7 @@ func (h *Hub) query(r *http.Request) (reply, error) {
 	if more {
 		headers["x-ms-continuation"] = base64.StdEncoding.EncodeToString([]byte(page[n-1].device.ID))
 	}
-	body := append(append([]byte("["), bytes.Join(twins, []byte(","))...), ']')
-	return reply{status: http.StatusOK, headers: headers, body: body}, nil
+	return reply{status: http.StatusOK, headers: headers, body: array(twins)}, nil
 }
 
 func pageSize(header string) (int, error) {
@@ -161,7 +181,7 @@ func pageSize(header string) (int, error) {
 	}
 	n, err := strconv.Atoi(header)
 	if err != nil || n < 1 {
-		return 0, invalid(fmt.Sprintf("x-ms-max-item-count is not a number from 1 to %d", maxPage))
+		return 0, invalid(fmt.Sprintf("the size of a page is not a number from 1 to %d", maxPage))
 	}
 	return min(n, maxPage), nil
 }

@@ -29,6 +29,7 @@ type site struct {
 	hub     *hub.Hub
 	network memnet.Network
 	ended   chan error // why each connection ended
+	late    func()     // called before the hub's end of a connection writes a SUBACK
 
 	mu   sync.Mutex
 	seen []provisioning.Exchange
@@ -75,7 +76,7 @@ func (s *site) accept(ctx context.Context, listener net.Listener) {
 			return
 		}
 		go func() {
-			conn := mqtt.New(ctx, nc, mqtt.Options{MaxPacket: 1 << 20})
+			conn := mqtt.New(ctx, slowSuback{nc, s}, mqtt.Options{MaxPacket: 1 << 20})
 			defer conn.Close()
 			hello, err := conn.Accept(time.Now().Add(time.Minute))
 			if err != nil {
@@ -87,9 +88,25 @@ func (s *site) accept(ctx context.Context, listener net.Listener) {
 				s.ended <- err
 				return
 			}
-			s.ended <- s.hub.Serve(conn, hello, user)
+			serve, err := s.hub.Admit(conn, hello, user)
+			if err == nil {
+				err = serve()
+			}
+			s.ended <- err
 		}()
 	}
+}
+
+type slowSuback struct {
+	net.Conn
+	*site
+}
+
+func (c slowSuback) Write(p []byte) (int, error) {
+	if c.late != nil && p[0] == 0x90 {
+		c.late()
+	}
+	return c.Conn.Write(p)
 }
 
 func (s *site) connect(k provisioning.Key, resource string, life time.Duration) (*mqtt.Conn, error) {

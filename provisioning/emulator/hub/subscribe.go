@@ -43,10 +43,10 @@ func (s *session) subscribe(packet mqtt.Packet) error {
 		granted = append(granted, min(filter.QoS, 1))
 		*at = 1 + grant(min(filter.QoS, 1))
 	}
+	s.apply() // first, so that it holds for whoever has read the SUBACK
 	if err := s.conn.Suback(packet.ID, granted); err != nil {
 		return err
 	}
-	s.apply()
 	return s.deliver()
 }
 
@@ -85,16 +85,15 @@ func (s *session) apply() {
 }
 
 // resume gives a connection the session that the hub kept of the device, if it
-// is to have one, and reports whether there was any (MQTT 3.1.1 section 3.1.2.4).
-func (s *session) resume(clean bool) bool {
+// is to have one and there is any (MQTT 3.1.1 section 3.1.2.4).
+func (s *session) resume(clean bool) {
 	s.keeps = !clean
 	if clean {
 		s.hub.kept.Delete(s.device.ID)
-		return false
+		return
 	}
 	s.wants, s.resumed = s.hub.kept.Get(s.device.ID)
 	if !s.resumed {
 		s.hub.kept.Put(s.device.ID, s.wants)
 	}
-	return s.resumed
 }

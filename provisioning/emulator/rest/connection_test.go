@@ -73,7 +73,9 @@ func TestGroupKeysOfOtherServices(t *testing.T) {
 		body   string
 		want   string // the key, or a part of the error
 	}{
-		{"half a pair", 200, `{"type":"symmetricKey","symmetricKey":{"primaryKey":"` + secret + `","secondaryKey":""}}`, "no attestation"},
+		{"half a pair", 200, `{"type":"symmetricKey","symmetricKey":{"primaryKey":"` + secret + `","secondaryKey":""}}`, secret},
+		{"no key", 200, `{"type":"symmetricKey","symmetricKey":{"primaryKey":"","secondaryKey":""}}`, "has no key"},
+		{"half a key", 200, `{"type":"symmetricKey","symmetricKey":{"primaryKey":"` + secret[1:] + `"}}`, "no attestation"},
 		{"both keys", 200, `{"type":"symmetricKey","symmetricKey":{"primaryKey":"` + secret + `","secondaryKey":"` + secret + `"}}`, secret},
 		{"a certificate", 200, `{"type":"x509"}`, `attests by "x509"`},
 		{"no JSON", 200, `<html>`, "no attestation"},

@@ -3,12 +3,13 @@
 // a line on stdout, and a line for each thing that a device hears unasked. It is
 // thin on purpose: what is tested is what the SDKs do.
 
+const backend = require('./backend');
 const devices = require('./devices');
 const provisioning = require('./provisioning');
 const service = require('./service');
 const { tell } = require('./tell');
 
-const commands = { ...devices, ...provisioning, ...service, ready: async () => process.version };
+const commands = { ...backend, ...devices, ...provisioning, ...service, ready: async () => process.version };
 
 async function answer(line) {
   const { id, command, ...args } = JSON.parse(line);

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"os"
+
+	"dpsfleet/provisioning/emulator"
+	"dpsfleet/scenarios"
+)
+
+// announce says where the cloud is and how a client gets there, and "ready" once
+// a client could.
+func (p *program) announce(cloud *emulator.Cloud, s scenarios.Scenario, flags *emulateFlags) error {
+	host, port, err := net.SplitHostPort(cloud.Addr())
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(p.stdout, "DPS and hubs      %s (id scope %s)\n", cloud.Addr(), cloud.IDScope())
+	for _, hub := range s.Hubs() {
+		fmt.Fprintf(p.stdout, "linked hub        %s\n", hub)
+	}
+	for _, e := range cloud.Enrollments() {
+		kind := "enrollment group "
+		if e.RegistrationID != "" {
+			kind = "enrollment       "
+		}
+		fmt.Fprintf(p.stdout, "%s %s%s\n", kind, printable(e.ID()), proofOf(cloud, e, s, flags))
+	}
+	fmt.Fprintln(p.stdout, "device key        `dpsfleet key --registration-id ID` derives one from its group's")
+	if !flags.plain {
+		if err := os.WriteFile(flags.caOut, cloud.CA(), 0o644); err != nil {
+			return fmt.Errorf("--ca-out: %w", err)
+		}
+		fmt.Fprintf(p.stdout, "root certificate  %s\n", flags.caOut)
+		p.pointSDKs(host, port, flags.caOut)
+	}
+	if address := cloud.HTTPSAddr(); address != "" {
+		if err := p.pointHTTPS(address, flags); err != nil {
+			return err
+		}
+		if err := flags.out.write(p, cloud, s.Hubs()); err != nil {
+			return err
+		}
+	}
+	if flags.metrics.address != "" {
+		fmt.Fprintf(p.stdout, "metrics           http://%s/metrics\n", flags.metrics.address)
+	}
+	fmt.Fprintln(p.stdout, "ready")
+	return nil
+}
+
+// pointSDKs prints a line for each SDK. Those with a fixed port need 8883.
+func (p *program) pointSDKs(host, port, ca string) {
+	if ip := net.ParseIP(host); ip != nil && (ip.IsLoopback() || ip.IsUnspecified()) {
+		host = "localhost"
+	}
+	fmt.Fprintf(p.stdout, "Node              NODE_EXTRA_CA_CERTS=%s; ProvisioningDeviceClient.create(%q, ...); hub: GatewayHostName=%s\n", ca, host+":"+port, host+":"+port)
+	fmt.Fprintf(p.stdout, "dpsfleet          --endpoint %s --ca %s\n", host+":"+port, ca)
+	if port != "8883" {
+		fmt.Fprintln(p.stdout, "C, Python, Java   dial port 8883 and no other: emulate with --mqtt 127.0.0.1:8883")
+		return
+	}
+	fmt.Fprintf(p.stdout, "C                 Prov_Device_Create(%q, ...); Prov_Device_SetOption(handle, OPTION_TRUSTED_CERT, <text of %s>)\n", host, ca)
+	fmt.Fprintf(p.stdout, "Python            ProvisioningDeviceClient.create_from_symmetric_key(provisioning_host=%q, server_verification_cert=<text of %s>, ...)\n", host, ca)
+	fmt.Fprintf(p.stdout, "C#, Java          globalDeviceEndpoint %q; put %s into the trust store\n", host, ca)
+}

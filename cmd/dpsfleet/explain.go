@@ -1,0 +1,56 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/spf13/cobra"
+
+	"dpsfleet/metrics"
+	"dpsfleet/metrics/report"
+	"dpsfleet/provisioning"
+)
+
+func (p *program) explainCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "explain LOG ID",
+		Short: "Tell one device's story from the log of a run",
+		Long: `Explain tells one device's story from both ends, in the order of time: what it
+sent, what the webhook was asked and answered and how often, what the device was
+told, and what that most likely comes from.`,
+		Example: `  dpsfleet explain contoso-mixed-20261122T210400Z.ndjson doorbell3`,
+		Args:    wants("the log of a run", "a registration id"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			return p.explain(args[0], args[1])
+		},
+	}
+}
+
+func (p *program) explain(log, id string) error {
+	run, err := metrics.ReadRun(log) // without it the story has no frame, and says so
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		fmt.Fprintf(p.stderr, "dpsfleet: %s\n", printable(err.Error()))
+	}
+	found := false
+	for boot, err := range metrics.ReadLog(log) {
+		if errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if err != nil {
+			fmt.Fprintf(p.stderr, "dpsfleet: %s\n", printable(err.Error()))
+			continue
+		}
+		if provisioning.SameID(boot.ID) != provisioning.SameID(id) {
+			continue
+		}
+		found = true
+		if err := report.Explain(p.stdout, boot, run, p.options()); err != nil {
+			return err
+		}
+	}
+	if !found {
+		return fmt.Errorf("%s holds no boot of %q", log, id)
+	}
+	return nil
+}
