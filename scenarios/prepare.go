@@ -113,7 +113,7 @@ func (r *run) startCloud(ctx context.Context) error {
 	if r.env.Network == NetworkMemory {
 		config.Listen, config.Dial = r.memory.Listen, r.memory.Dial
 	}
-	cloud, err := emulator.Start(ctx, config)
+	cloud, err := emulator.New(ctx, config)
 	if err != nil {
 		return fmt.Errorf("starting the cloud: %w", err)
 	}

@@ -21,7 +21,7 @@ func targeting(t *testing.T, n int) scenarios.Scenario {
 	config := s.Config(key, nil)
 	fast := emulator.Fast()
 	config.TLS, config.Answers = true, &fast
-	cloud, err := emulator.Start(t.Context(), config)
+	cloud, err := emulator.New(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)
 	}

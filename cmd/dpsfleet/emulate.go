@@ -148,7 +148,7 @@ func (p *program) emulate(cmd *cobra.Command, name string, flags *emulateFlags) 
 	}
 	defer shown.close()
 	shown.record(&config)
-	cloud, err := emulator.Start(cmd.Context(), config)
+	cloud, err := emulator.New(cmd.Context(), config)
 	if err != nil {
 		return err
 	}

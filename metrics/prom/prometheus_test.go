@@ -104,7 +104,7 @@ func emulated(t *testing.T) (*emulator.Cloud, *prom.Metrics) {
 	shown := prom.New()
 	shown.Declare(s.Hubs())
 	config.Record = shown.Exchange
-	cloud, err := emulator.Start(t.Context(), config)
+	cloud, err := emulator.New(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -48,7 +48,7 @@ func benchCloud(b *testing.B, secure bool) *emulator.Cloud {
 	cfg, fast := contoso(b), emulator.Fast()
 	cfg.Answers, cfg.TLS = &fast, secure
 	cfg.Enrollments = []emulator.Enrollment{static(b)}
-	cloud, err := emulator.Start(b.Context(), cfg)
+	cloud, err := emulator.New(b.Context(), cfg)
 	if err != nil {
 		b.Fatal(err)
 	}

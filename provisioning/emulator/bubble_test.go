@@ -15,7 +15,7 @@ import (
 func TestCloudInABubble(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var network memnet.Network
-		cloud, err := emulator.Start(t.Context(), emulator.Config{
+		cloud, err := emulator.New(t.Context(), emulator.Config{
 			LinkedHubs:  []string{toastersHub},
 			Enrollments: []emulator.Enrollment{group(t)},
 			Listen:      network.Listen,

@@ -24,7 +24,7 @@ func TestCloseDoesNotWaitForAConnectionThatNobodyUsed(t *testing.T) {
 			return w.network.Dial(context.Background(), network, address)
 		}
 		var err error
-		if w.cloud, err = emulator.Start(context.Background(), cfg); err != nil {
+		if w.cloud, err = emulator.New(context.Background(), cfg); err != nil {
 			t.Fatal(err)
 		}
 		c := w.device(toaster)

@@ -24,7 +24,7 @@ type Cloud struct {
 	cfg     Config
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
-	running sync.WaitGroup // everything that Start and its connections started
+	running sync.WaitGroup // everything that New and its connections started
 
 	listener     net.Listener
 	certificates *certificates // nil without TLS
@@ -60,9 +60,9 @@ type Cloud struct {
 
 var errClosed = errors.New("the cloud was closed")
 
-// Start starts a cloud. It reports every mistake of cfg at once. The cloud ends
+// New starts a cloud. It reports every mistake of cfg at once. The cloud ends
 // with ctx or with Close; Close must be called either way.
-func Start(ctx context.Context, cfg Config) (*Cloud, error) {
+func New(ctx context.Context, cfg Config) (*Cloud, error) {
 	if err := cfg.Check(); err != nil {
 		return nil, err
 	}

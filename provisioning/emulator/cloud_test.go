@@ -92,7 +92,7 @@ func startIn(t testing.TB, cfg emulator.Config) *world {
 	cfg.Listen, cfg.Dial = w.network.Listen, w.network.Dial
 	cfg.Record = w.record
 	cfg.Log = slog.New(slog.NewTextHandler(w.log, nil))
-	cloud, err := emulator.Start(context.Background(), cfg)
+	cloud, err := emulator.New(context.Background(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,7 +190,7 @@ func quiet(t testing.TB, cfg emulator.Config) *world {
 	t.Helper()
 	w := &world{t: t, network: new(memnet.Network), log: new(logBuffer)}
 	cfg.Listen, cfg.Dial = w.network.Listen, w.network.Dial
-	cloud, err := emulator.Start(context.Background(), cfg)
+	cloud, err := emulator.New(context.Background(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,7 +28,7 @@ func TestAllMistakesOfAConfigurationAreReportedAtOnce(t *testing.T) {
 		return e
 	}
 	secret := "the-functions-secret"
-	_, err := emulator.Start(t.Context(), emulator.Config{
+	_, err := emulator.New(t.Context(), emulator.Config{
 		IDScope:    "0ne/1",
 		LinkedHubs: []string{"a.example", "A.example", "http://b"},
 		Enrollments: []emulator.Enrollment{
@@ -69,7 +69,7 @@ func TestAllMistakesOfAConfigurationAreReportedAtOnce(t *testing.T) {
 }
 
 func TestACloudWithNothingInItIsRefused(t *testing.T) {
-	_, err := emulator.Start(t.Context(), emulator.Config{})
+	_, err := emulator.New(t.Context(), emulator.Config{})
 	if err == nil || !strings.Contains(err.Error(), "no linked hub") || !strings.Contains(err.Error(), "no enrollment") {
 		t.Errorf("error = %v", err)
 	}
@@ -84,7 +84,7 @@ func TestAnAddressInUseIsAnErrorAndNothingIsLeft(t *testing.T) {
 	defer taken.Close()
 	cfg := contoso(t)
 	cfg.Listen, cfg.Dial, cfg.Address = network.Listen, network.Dial, "127.0.0.1:8883"
-	if _, err := emulator.Start(t.Context(), cfg); !errors.Is(err, syscall.EADDRINUSE) || !strings.Contains(err.Error(), "127.0.0.1:8883") {
+	if _, err := emulator.New(t.Context(), cfg); !errors.Is(err, syscall.EADDRINUSE) || !strings.Contains(err.Error(), "127.0.0.1:8883") {
 		t.Errorf("error = %v", err)
 	}
 }
@@ -94,7 +94,7 @@ func TestTheCloudEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cfg := contoso(t)
 	cfg.Listen, cfg.Dial = network.Listen, network.Dial
-	cloud, err := emulator.Start(ctx, cfg)
+	cloud, err := emulator.New(ctx, cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +113,7 @@ func TestTheCloudEndsWithItsContext(t *testing.T) {
 func TestEachNameHasItsCertificate(t *testing.T) {
 	cfg := contoso(t)
 	cfg.TLS = true
-	cloud, err := emulator.Start(t.Context(), cfg)
+	cloud, err := emulator.New(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -204,7 +204,7 @@ func TestAcceptErrorsPass(t *testing.T) {
 			l, err := network.Listen(kind, address)
 			return &exhausted{Listener: l, failures: 10}, err
 		}
-		cloud, err := emulator.Start(t.Context(), cfg)
+		cloud, err := emulator.New(t.Context(), cfg)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -15,10 +15,10 @@ import (
 // A cloud on a free port of this machine, with the tutorial's enrollment group
 // and policy, and a toaster that registers there. TestCloudInABubble is the same
 // on a network inside the process, where a wait takes no time.
-func ExampleStart() {
+func ExampleNew() {
 	policy, fast := allocation.Contoso(), emulator.Fast()
 	verdicts := make(chan provisioning.RegistrationState, 1)
-	cloud, err := emulator.Start(context.Background(), emulator.Config{
+	cloud, err := emulator.New(context.Background(), emulator.Config{
 		LinkedHubs: []string{"contoso-toasters-hub-1098.azure-devices.net"},
 		Enrollments: []emulator.Enrollment{{
 			Enrollment: provisioning.Enrollment{EnrollmentGroupID: "toasters"},

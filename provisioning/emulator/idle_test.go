@@ -47,7 +47,7 @@ func BenchmarkIdle(b *testing.B) {
 			cfg, fast := contoso(b), emulator.Fast()
 			cfg.Answers, cfg.TLS, cfg.HTTPS = &fast, idlings()[kind].secure, "127.0.0.1:0"
 			cfg.Enrollments = []emulator.Enrollment{static(b)}
-			cloud, err := emulator.Start(b.Context(), cfg)
+			cloud, err := emulator.New(b.Context(), cfg)
 			if err != nil {
 				b.Fatal(err)
 			}

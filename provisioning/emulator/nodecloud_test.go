@@ -53,7 +53,7 @@ func sdkCloud(t *testing.T, change func(*emulator.Config)) (*emulator.Cloud, *lo
 	if change != nil {
 		change(&cfg)
 	}
-	cloud, err := emulator.Start(t.Context(), cfg)
+	cloud, err := emulator.New(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -193,7 +193,7 @@ func TestPahoBootsAToasterOverTLS(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			cfg, fast := contoso(t), emulator.Fast()
 			cfg.TLS, cfg.Answers = true, &fast
-			cloud, err := emulator.Start(t.Context(), cfg)
+			cloud, err := emulator.New(t.Context(), cfg)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -179,7 +179,7 @@ func TestClientsTrustOnce(t *testing.T) {
 			t.Error("the authority is another")
 		}
 		before = w.cloud.CA()
-		_, err := emulator.Start(context.Background(), cfg)
+		_, err := emulator.New(context.Background(), cfg)
 		if err == nil || !strings.Contains(err.Error(), path+" is in use by another process") {
 			t.Errorf("a second cloud on the same file: %v", err)
 		}

@@ -109,7 +109,7 @@ func TestEverySDKIsUnderstoodOverWebSocket(t *testing.T) {
 func TestPahoBootsAToasterOverWebSocket(t *testing.T) {
 	cfg, fast := withFace(contoso(t)), emulator.Fast()
 	cfg.TLS, cfg.Answers = true, &fast
-	cloud, err := emulator.Start(t.Context(), cfg)
+	cloud, err := emulator.New(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
