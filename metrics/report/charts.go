@@ -3,6 +3,8 @@ package report
 import (
 	"fmt"
 	"math"
+	"strconv"
+	"time"
 
 	"dpsfleet/device"
 	"dpsfleet/metrics"
@@ -164,11 +166,11 @@ func distribution(bars []metrics.Bar, t metrics.Times) chart {
 			y := min(a.y(float64(b.Count)), plotBottom-1)
 			picture.Bars = append(picture.Bars, bar{
 				X: place(a.x(float64(i)) + 0.5), Width: place(a.x(1) - a.x(0) - 1), Y: place(y), Height: place(plotBottom - y),
-				Title: fmt.Sprintf("%v to %v: %s", b.From, b.To, thousands(b.Count)), Class: "spread",
+				Title: fmt.Sprintf("%s to %s: %s", edge(b.From, b), edge(b.To, b), thousands(b.Count)), Class: "spread",
 			})
 		}
 		if i%max(1, len(bars)/4) == 0 {
-			picture.X = append(picture.X, tick{At: place(a.x(float64(i))), Label: b.From.String()})
+			picture.X = append(picture.X, tick{At: place(a.x(float64(i))), Label: edge(b.From, b)})
 		}
 	}
 	x50, x95 := a.along(bars, t.P50), a.along(bars, t.P95)
@@ -179,6 +181,21 @@ func distribution(bars []metrics.Bar, t metrics.Times) chart {
 	picture.Desc = fmt.Sprintf("How many devices took how long from due to assigned: from %v to %v, half of them up to %v, 95 %% up to %v.", t.Min, t.Max, t.P50, t.P95)
 	return picture
 }
+
+// edge is where a bar begins or ends, exact enough to tell it from the next one: devices
+// whose time is the polls' all take nearly as long.
+func edge(at metrics.Millis, b metrics.Bar) string {
+	if at < second || at >= 60*second || b.To-b.From >= second/10 {
+		return at.String()
+	}
+	decimals := 2
+	if b.To-b.From < second/100 {
+		decimals = 3
+	}
+	return strconv.FormatFloat(seconds(at), 'f', decimals, 64) + "s"
+}
+
+const second = metrics.Millis(time.Second)
 
 // along is the place of a value between the bars.
 func (a axes) along(bars []metrics.Bar, v metrics.Millis) float64 {

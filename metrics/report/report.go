@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"dpsfleet/metrics"
+	"dpsfleet/provisioning/wording"
 )
 
 // Options say how a terminal shows text. The zero value is plain text of any
@@ -67,7 +68,7 @@ func (p *page) mark(ok bool) string {
 }
 
 // clean is text from the wire as it may be shown.
-func clean(text string) string { return metrics.Printable(text) }
+func clean(text string) string { return wording.Printable(text) }
 
 // thousands is n with separators.
 func thousands(n int) string {
