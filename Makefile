@@ -9,7 +9,7 @@ FUZZTIME   ?= 20s
 # Microsoft's SDKs for Node, which provisioning/emulator is tested with.
 SDKS       := provisioning/emulator/testdata/node
 
-.PHONY: help run test clients prometheus lint fuzz bench soak golden generate build cross clean
+.PHONY: help run test clients prometheus chromium lint fuzz bench soak golden generate build cross clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,7 +23,7 @@ test: clients lint ## install what the tests need and pass all of them
 	$(MAKE) cross
 	@test -e $(SDKS)/node_modules/.package-lock.json || echo "THE EMULATOR WAS NOT TESTED WITH MICROSOFT'S NODE SDKS, WHICH ARE NOT INSTALLED HERE"
 
-clients: $(SDKS)/node_modules/.package-lock.json prometheus ## install what the tests drive: Microsoft's Node SDKs, Prometheus
+clients: $(SDKS)/node_modules/.package-lock.json prometheus chromium ## install what the tests drive: Microsoft's Node SDKs, Prometheus, Chromium
 
 # Prometheus and its promtool are Debian's. Without them the tests say so, and in CI
 # that is a failure.
@@ -32,6 +32,13 @@ prometheus:
 		echo "prometheus is missing: asking apt-get for it"; \
 		apt-get update -q && apt-get install -qy --no-install-recommends prometheus; } || \
 		{ echo "PROMETHEUS COULD NOT BE INSTALLED"; [ "$$CI" != true ]; }
+
+# Debian's, for the live page; the same holds of it.
+chromium:
+	@command -v chromium >/dev/null || { \
+		echo "chromium is missing: asking apt-get for it"; \
+		apt-get update -q && apt-get install -qy --no-install-recommends chromium; } || \
+		{ echo "CHROMIUM COULD NOT BE INSTALLED"; [ "$$CI" != true ]; }
 
 # npm writes that file last, so that it is as old as what is installed. Without
 # npm the tests say that they were not run with the SDKs; in CI that is a failure.
@@ -55,18 +62,27 @@ fuzz: ## run every fuzz target for FUZZTIME
 		done; \
 	done
 
-BENCH      := provisioning/emulator/testdata/bench-now.txt
+BENCH      := scenarios/testdata/bench
+IDLE       := provisioning/emulator/testdata/bench-now.txt
+MEASURE    := $(GO) test -run '^$$' -timeout 10m
 
-bench: ## measure the emulator on a quiet machine, into a file under version control
-	{ sed -n '/^#/p' $(BENCH); \
-		$(GO) test ./provisioning/emulator -run '^$$' -bench '^BenchmarkTLSRegisterCycle$$' -benchtime 10x -count 6; \
-		$(GO) test ./provisioning/emulator -run '^$$' -bench '^BenchmarkIdle$$' -benchtime 1x -count 3; \
-	} | grep -v -e ^PASS -e ^ok >$(BENCH).new
-	mv $(BENCH).new $(BENCH)
-	cat $(BENCH)
+bench: ## measure a boot beside its limit on a quiet machine, into files under version control
+	{ sed -n '/^# [A-Z]/p' $(BENCH)/now.txt; echo "# $$(date +%F), $$($(GO) env GOVERSION), $$(uname -sr), $$(nproc) cores"; \
+		$(MEASURE) ./scenarios -bench '^BenchmarkBoot$$' -benchtime 4x -count 3; \
+		$(MEASURE) ./scenarios -bench '^BenchmarkBootNode$$' -benchtime 1x -count 3; \
+		$(MEASURE) ./scenarios -bench '^Benchmark(Held|Memory)$$' -benchtime 1x; \
+		$(MEASURE) ./fleet -bench '^BenchmarkArrivals20000$$' -benchtime 60000x -count 3; \
+	} | grep -v -e ^PASS -e ^ok >$(BENCH)/now.txt.new
+	mv $(BENCH)/now.txt.new $(BENCH)/now.txt
+	{ sed -n '/^#/p' $(IDLE); \
+		$(MEASURE) ./provisioning/emulator -bench '^BenchmarkTLSRegisterCycle$$' -benchtime 10x -count 6; \
+		$(MEASURE) ./provisioning/emulator -bench '^BenchmarkIdle$$' -benchtime 1x -count 3; \
+	} | grep -v -e ^PASS -e ^ok >$(IDLE).new
+	mv $(IDLE).new $(IDLE)
+	awk -f $(BENCH)/targets.awk $(BENCH)/now.txt
 
-soak: ## call a webhook at a fixed rate for ten minutes and see that memory stays flat
-	DPSFLEET_SOAK=10m $(GO) test ./scenarios -run '^TestMemoryStaysFlat$$' -v -timeout 20m
+soak: ## call a webhook and hold a fleet, ten minutes each, and see that memory stays flat; meet 9,000 hostile connections
+	DPSFLEET_SOAK=10m $(GO) test ./scenarios -run '^Test(MemoryStaysFlat|HeldDevicesKeepMemoryFlat|HostileTargetCostsEachDeviceItsOwnTime)$$' -v -timeout 30m
 
 golden: ## write the golden files anew; look at the difference before you commit it
 	$(GO) test ./scenarios ./metrics/report ./cmd/dpsfleet ./provisioning/emulator -update

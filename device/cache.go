@@ -25,22 +25,24 @@ var errUnreachable = errors.New("the hub could not be reached for too long")
 func (l *life) run(ctx context.Context) *Assignment {
 	known, ask := l.Cached, l.Cached == nil || l.Until == UntilAssigned
 	if !ask {
-		l.tell(Event{To: Joining, Assignment: &Assignment{Hub: known.Hub, DeviceID: known.DeviceID}}, nil)
+		l.recall(known)
 	}
 	for {
 		if ask {
-			assignment, failure := l.provision(ctx)
+			var assignment *Assignment
+			var failure *Failure
+			aside(func() { assignment, failure = l.provision(ctx) })
 			if failure != nil {
 				l.end(failure)
 				return known
 			}
-			known = &assignment
+			known = assignment
 		}
 		if l.Until == UntilAssigned {
 			l.enter(Off, nil)
 			return known
 		}
-		switch l.atHub(ctx, *known, ask) {
+		switch l.atHub(ctx, known, ask) {
 		case left:
 			return known
 		case unwanted:
@@ -49,6 +51,11 @@ func (l *life) run(ctx context.Context) *Assignment {
 		ask = true
 		l.progress()
 	}
+}
+
+// recall begins with a hub that the device knows.
+func (l *life) recall(known *Assignment) {
+	l.tell(Event{To: Joining, Assignment: &Assignment{Hub: known.Hub, DeviceID: known.DeviceID}}, nil)
 }
 
 // end is the end of a life that did not get further. One that was where it was to

@@ -33,6 +33,9 @@ type Device struct {
 	// Certificate is what the device brings to the TLS handshake, instead of a
 	// token, which Key signs. Nil is none.
 	Certificate *tls.Certificate
+	// Sessions are the TLS sessions of earlier connections, which a handshake
+	// resumes; keep them for the device's next boot. Nil makes every handshake in full.
+	Sessions tls.ClientSessionCache
 
 	Until Until // empty is UntilTwin
 	// Stay is how long the device stays online; 0 is until ctx ends. Only
@@ -40,6 +43,9 @@ type Device struct {
 	Stay time.Duration
 	// Telemetry is the pause between two messages while online; 0 sends none.
 	Telemetry time.Duration
+	// PowerCut is when the power goes: the device stops wherever it is and says
+	// goodbye to nobody. Zero is never.
+	PowerCut time.Time
 
 	// Cached is an assignment of an earlier boot: the device asks its hub first,
 	// and DPS only if that does not want it. Nil is none. UntilAssigned, which is

@@ -32,12 +32,13 @@ type dps struct {
 
 // provision registers and polls until DPS has made up its mind: the boot goes
 // on with an assignment, or it ends with the failure.
-func (l *life) provision(ctx context.Context) (Assignment, *Failure) {
+func (l *life) provision(ctx context.Context) (*Assignment, *Failure) {
 	d := &dps{life: l}
-	defer d.hangUp()
+	defer d.hangUp(ctx)
 	for {
 		verdict, err := d.attempt(ctx)
 		if err == nil {
+			d.hangUp(ctx)
 			return d.judge(verdict)
 		}
 		failure, again := classify(err)
@@ -48,25 +49,24 @@ func (l *life) provision(ctx context.Context) (Assignment, *Failure) {
 			d.drop()
 		}
 		if end, goesOn := l.pause(ctx, failure, again); !goesOn {
-			return Assignment{}, end
+			return nil, end
 		}
 	}
 }
 
 // judge leaves Assigning with the verdict.
-func (d *dps) judge(verdict Assignment) (Assignment, *Failure) {
-	d.hangUp()
+func (d *dps) judge(verdict Assignment) (*Assignment, *Failure) {
 	if verdict.Status != provisioning.Assigned {
 		failure := verdictFailure(verdict)
 		d.tell(Event{To: Failed, Assignment: &verdict}, failure)
-		return verdict, failure
+		return nil, failure
 	}
 	next := Joining
 	if d.Until == UntilAssigned {
 		next = Off
 	}
 	d.tell(Event{To: next, Assignment: &verdict}, nil)
-	return verdict, nil
+	return &verdict, nil
 }
 
 // attempt goes from wherever the last one ended to a verdict.

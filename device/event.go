@@ -69,6 +69,9 @@ type Event struct {
 	// Err is why it left From, if it left it on an error: a *Failure.
 	Err error
 
+	// Resumed says, on leaving Securing or Joining, that the TLS handshake there took
+	// up an earlier session.
+	Resumed bool
 	// Sent is the payload of a registration, on leaving Registering with one sent.
 	Sent json.RawMessage
 	// Polls is set on leaving Assigning: how often the device asked.

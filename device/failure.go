@@ -41,6 +41,9 @@ func ended(ctx context.Context) *Failure {
 	if errors.Is(context.Cause(ctx), errBootTime) {
 		return &Failure{Outcome: OutcomeTimeout, Result: provisioning.ResultTimeout, Err: errBootTime}
 	}
+	if errors.Is(context.Cause(ctx), errPowerCut) {
+		return &Failure{Outcome: OutcomeInterrupted, Err: errPowerCut}
+	}
 	return &Failure{Outcome: OutcomeInterrupted, Err: errors.New("the run was stopped")}
 }
 

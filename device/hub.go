@@ -28,7 +28,7 @@ type hub struct {
 
 // atHub joins the hub, reads the twin, and stays or leaves, unless it is sent back
 // to DPS. Fresh is an assignment that DPS has just made.
-func (l *life) atHub(ctx context.Context, a Assignment, fresh bool) parting {
+func (l *life) atHub(ctx context.Context, a *Assignment, fresh bool) parting {
 	if l.target.Declared != nil && !l.target.Declared(a.Hub) {
 		l.enter(Failed, &Failure{
 			Outcome: OutcomeHubNotDeclared,
@@ -39,11 +39,11 @@ func (l *life) atHub(ctx context.Context, a Assignment, fresh bool) parting {
 	}
 	user := provisioning.HubUser{Host: a.Hub, DeviceID: a.DeviceID, APIVersion: provisioning.HubAPIVersion}
 	h := &hub{life: l, user: user, known: !fresh, lost: time.Now()}
-	defer h.hangUp()
+	defer h.hangUp(ctx)
 	for {
 		err := h.attempt(ctx)
 		if err == nil {
-			h.hangUp()
+			h.hangUp(ctx)
 			l.enter(Off, nil)
 			return left
 		}
@@ -70,15 +70,10 @@ func (l *life) over() bool { return !l.leave.IsZero() && !time.Now().Before(l.le
 // attempt goes from Joining to where the device leaves of its own accord.
 func (h *hub) attempt(ctx context.Context) error {
 	for {
-		if err := h.join(ctx); err != nil {
+		var err error
+		if aside(func() { err = h.arrive(ctx) }); err != nil {
 			return err
 		}
-		if err := h.readTwin(); err != nil {
-			return err
-		}
-		h.tell(Event{To: Online, Desired: h.twin.raw}, nil)
-		h.progress()
-		h.clock.Stop()
 		if h.Until != UntilOnline {
 			return nil
 		}
@@ -91,8 +86,22 @@ func (h *hub) attempt(ctx context.Context) error {
 		if err != nil || !renew {
 			return err
 		}
-		h.hangUp()
+		h.hangUp(ctx)
 	}
+}
+
+// arrive goes from Joining to Online, which is the end of the boot.
+func (h *hub) arrive(ctx context.Context) error {
+	if err := h.join(ctx); err != nil {
+		return err
+	}
+	if err := h.readTwin(); err != nil {
+		return err
+	}
+	h.tell(Event{To: Online, Desired: h.twin.raw}, nil)
+	h.progress()
+	h.clock.Stop()
+	return nil
 }
 
 // join dials the hub and connects to it with a new token.

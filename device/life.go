@@ -29,32 +29,45 @@ type life struct {
 	refusals, backoffs int
 	requests           int // for $rid
 	twin               desiredTwin
+	resumed            bool // the handshake in this stage took up a session
 
 	clock   *time.Timer // ends the boot
 	reached bool        // until was reached once; what follows is not the boot's
 	leave   time.Time   // when the device leaves of its own accord; zero is never
 }
 
-// errBootTime is the cause of the context of a boot whose time is over.
-var errBootTime = errors.New("the boot's time is over")
+// Causes of the end of a boot's context.
+var (
+	errBootTime = errors.New("the boot's time is over")
+	errPowerCut = errors.New("the power was cut")
+)
 
 // Run boots d against target, and tells record all that happens, from leaving
 // Off to the end. It returns when the device has left. due is when the boot was
-// to start: what has passed since then is its lateness. The end of ctx is a
-// power cut that the device may still say goodbye in.
+// to start: what has passed since then is its lateness. At the end of ctx the
+// device may still say goodbye, unlike at PowerCut.
 //
 // What is returned is what the device keeps for its next boot, as Cached: where it
 // belongs; nil if it does not know.
 func (d Device) Run(ctx context.Context, target *Target, due time.Time, record func(Event)) *Assignment {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	if !d.PowerCut.IsZero() {
+		var stop context.CancelFunc
+		ctx, stop = context.WithDeadlineCause(ctx, d.PowerCut, errPowerCut)
+		defer stop()
+	}
 	l := &life{Device: d, target: target, limits: target.Limits.withDefaults(), record: record, since: due}
 	l.clock = time.AfterFunc(l.limits.Boot, func() { cancel(errBootTime) })
 	defer l.clock.Stop()
 	return l.run(ctx)
 }
 
-// enter moves to a stage and tells so; entering the present one is nothing.
+// enter moves to a stage and tells so; entering the present one is nothing. The
+// event that it makes is kept out of the frames of those who wait, as an idle
+// device's stack is most of what it takes.
+//
+//go:noinline
 func (l *life) enter(to Stage, failure *Failure) {
 	if to == l.stage {
 		return
@@ -76,8 +89,20 @@ func (l *life) tell(e Event, failure *Failure) {
 	case Assigning:
 		e.Polls = l.polls
 	}
-	l.stage, l.since = e.To, now
+	e.Resumed = l.resumed
+	l.stage, l.since, l.resumed = e.To, now, false
 	l.record(e)
+}
+
+// aside does what needs a deep stack, such as a TLS handshake, on one that is given
+// back: the device's own stays small, which is most of what an idle device takes.
+func aside(do func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		do()
+	}()
+	<-done
 }
 
 // pause waits after a failure that may pass, or gives up: it returns false with
@@ -154,9 +179,10 @@ func (l *life) secure(ctx context.Context, nc net.Conn, serverName string) (net.
 	ctx, cancel := context.WithTimeout(ctx, l.limits.TLS)
 	defer cancel()
 	config := l.target.TLS
-	if config.ServerName != serverName || l.Certificate != nil {
+	if config.ServerName != serverName || l.Certificate != nil || l.Sessions != nil {
 		config = config.Clone()
 		config.ServerName = serverName
+		config.ClientSessionCache = l.Sessions
 	}
 	if l.Certificate != nil {
 		config.Certificates = []tls.Certificate{*l.Certificate}
@@ -166,6 +192,7 @@ func (l *life) secure(ctx context.Context, nc net.Conn, serverName string) (net.
 		nc.Close()
 		return nil, fmt.Errorf("the TLS handshake with %s: %w", serverName, err)
 	}
+	l.resumed = secured.ConnectionState().DidResume
 	return secured, nil
 }
 
@@ -194,8 +221,11 @@ func (l *life) password(resource, keyName string) []byte {
 // line is a connection that a device has at the moment, or none.
 type line struct{ conn *mqtt.Conn }
 
-// hangUp leaves in good order, drop without a word.
-func (l *line) hangUp() {
+// hangUp leaves in good order, unless the power has gone; drop, without a word.
+func (l *line) hangUp(ctx context.Context) {
+	if errors.Is(context.Cause(ctx), errPowerCut) {
+		l.drop()
+	}
 	if l.conn != nil {
 		l.conn.Disconnect()
 		l.conn = nil

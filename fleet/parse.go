@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"dpsfleet/provisioning/wording"
 )
 
 // The largest numbers that a shape takes. They are far beyond any machine's
@@ -151,40 +153,8 @@ func unexpected(word string, expected ...string) error {
 	if word == "" {
 		return fmt.Errorf("it ends where %s is expected", list)
 	}
-	for _, e := range expected {
-		if isNear(strings.ToLower(word), e) {
-			return fmt.Errorf("%.40q is unknown; was %q meant?", word, e)
-		}
+	if meant := wording.Suggestion(word, expected); meant != "" {
+		return fmt.Errorf("%.40q is unknown%s", word, meant)
 	}
 	return fmt.Errorf("%.40q is unknown; expected is %s", word, list)
-}
-
-// isNear is for the letter that was mistyped and the word that was cut short.
-func isNear(word, meant string) bool {
-	return len(word) > 2 && strings.HasPrefix(meant, word) || distance(word, meant) <= (len(meant)+1)/3
-}
-
-// distance is how many letters must be put in, taken out or changed to make b
-// of a.
-func distance(a, b string) int {
-	if len(a) > 2*len(b) {
-		return len(a)
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, diagonal+1, row[j]+1)
-		}
-	}
-	return row[len(b)]
 }

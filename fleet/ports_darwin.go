@@ -2,7 +2,7 @@ package fleet
 
 import "syscall"
 
-const portsAdvice = "run `sysctl -w net.inet.ip.portrange.first=1024`, or use several local addresses or fewer devices at once"
+const portsAdvice = "run `sysctl -w net.inet.ip.portrange.first=1024`, or name several local addresses (sources:) or have fewer devices at once"
 
 // localPorts is how many connections one local address can have to one target
 // (net.inet.ip.portrange in macOS's sysctl).

@@ -5,7 +5,7 @@ import (
 	"os"
 )
 
-const portsAdvice = "run `sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\"`, or use several local addresses or fewer devices at once"
+const portsAdvice = "run `sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\"`, or name several local addresses (sources:) or have fewer devices at once"
 
 // localPorts is how many connections one local address can have to one target
 // (ip_local_port_range in Linux's ip-sysctl).

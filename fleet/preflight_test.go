@@ -2,9 +2,11 @@ package fleet_test
 
 import (
 	"fmt"
+	"net/netip"
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"dpsfleet/fleet"
 )
@@ -54,4 +56,31 @@ func ExampleFinding_String() {
 	// Output:
 	// open files: 40128 needed, 1024 there; run `ulimit -n 40128`
 	// local ports: 1000 needed, 28232 there
+}
+
+func TestPreflightTriesTheSources(t *testing.T) {
+	sources := []netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("192.0.2.1")} // the latter is nobody's (RFC 5737)
+	short := ""
+	for _, f := range fleet.Preflight(fleet.Need{Connections: 2, FilesEach: 1, Sources: sources}) {
+		if f.Short() {
+			short += f.String()
+		}
+	}
+	if want := "local address 192.0.2.1: 1 needed, 0 there; it must be an address of this machine"; !strings.HasPrefix(short, want) {
+		t.Errorf("%s, want %s", short, want)
+	}
+}
+
+// What is estimated is told, also of a network in memory, and stops nobody.
+func TestPreflightEstimates(t *testing.T) {
+	found := make(map[string]fleet.Finding)
+	for _, f := range fleet.Preflight(fleet.Need{Connections: 1 << 40, BytesEach: 1 << 10, PerSecond: 1_000_000, CPUEach: time.Millisecond}) {
+		found[f.What] = f
+	}
+	if f := found["CPUs"]; !f.Short() || !f.Estimate || f.Need != 1000 || f.Have != runtime.GOMAXPROCS(0) {
+		t.Errorf("%+v", f)
+	}
+	if f, read := found["MiB of memory"]; runtime.GOOS == "linux" && (!read || !f.Short() || !f.Estimate || f.Need != 1<<30) {
+		t.Errorf("%+v", f)
+	}
 }

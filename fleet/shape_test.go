@@ -87,7 +87,7 @@ func TestShapeErrorsSayWhatWasExpected(t *testing.T) {
 		"constant 1e3/s":                   `the rate "1e3/s" is not a number`,
 		"constant 1000000001/min":          `is not a number from 0 to 1000000000 before its /min`,
 		"constant ./s":                     `the rate "./s" is not a number`,
-		"constant 10/s fro 10s":            `"fro" is unknown; expected is for, over`,
+		"constant 10/s until 10s":          `"until" is unknown; expected is for, over`,
 		"constant 10/s ove 10s":            `"ove" is unknown; was "over" meant?`,
 		"constant 10/s for":                `"for" wants a duration after it, as 30s, 1m30s or 2h; "" is none`,
 		"constant 10/s for 10":             `"10" is none`,

@@ -63,6 +63,8 @@ type StageTime struct {
 	Stage device.Stage `json:"stage"`
 	Took  Millis       `json:"ms"`
 	Why   string       `json:"why,omitempty"`
+	// Resumed says that the TLS handshake in it took up an earlier session.
+	Resumed bool `json:"resumed,omitempty"`
 }
 
 // UnmarshalJSON reads the form that a log has at once: a million boots have some
@@ -142,8 +144,20 @@ func (b Boot) Lateness() Millis {
 // InStages is how long the boot was in each stage, by device.Stage, all visits
 // together, and whether it was there at all.
 func (b Boot) InStages() (in [len(Stages{})]Millis, was [len(Stages{})]bool) {
-	for _, s := range b.Stages {
-		if int(s.Stage) < len(in) {
+	in, was = b.inStages(false)
+	resumed, also := b.inStages(true)
+	for stage := range in {
+		in[stage] += resumed[stage]
+		was[stage] = was[stage] || also[stage]
+	}
+	return in, was
+}
+
+// inStages are the visits with a TLS session resumed, or those without.
+func (b *Boot) inStages(resumed bool) (in [len(Stages{})]Millis, was [len(Stages{})]bool) {
+	for i := range b.Stages {
+		s := &b.Stages[i]
+		if s.Resumed == resumed && int(s.Stage) < len(in) {
 			in[s.Stage] += s.Took
 			was[s.Stage] = true
 		}

@@ -147,7 +147,7 @@ func (f *boots) finish(now time.Time) {
 
 // step moves the boot on and reports whether that was its end.
 func (o *openBoot) step(e *device.Event) (ended bool) {
-	o.Stages = append(o.Stages, StageTime{Stage: e.From, Took: millis(e.In)})
+	o.Stages = append(o.Stages, StageTime{Stage: e.From, Took: millis(e.In), Resumed: e.Resumed})
 	o.stage, o.entered = e.To, e.At
 	o.Polls = max(o.Polls, e.Polls) // a device counts on through its boot
 	if len(e.Sent) > 0 {

@@ -39,6 +39,7 @@ type Collector struct {
 	lastEnded    int
 	pace         pace
 	blocked      time.Duration
+	blockedFrom  time.Duration // since when that has been over 1 % of the run; 0 if it is not
 }
 
 // NewCollector makes a collector for the run that info tells of. The log may be
@@ -207,9 +208,17 @@ func (c *Collector) Blocked(d time.Duration) { c.blocked = d }
 // the end. It costs as much as Thresholds does.
 func (c *Collector) Times() []Times { return merge(c.fleets).times() }
 
-// Points are what has happened so far, each point as wide as width.
-func (c *Collector) Points() (width Millis, points []Point) {
-	return millis(c.timeline.width), c.timeline.points()
+// Points are what has happened so far, each point as wide as width, which is at
+// least as wide as that.
+func (c *Collector) Points(least time.Duration) (width Millis, points []Point) {
+	l := c.timeline
+	if l.width < least {
+		l = l.clone()
+	}
+	for l.width < least {
+		l.coarsen()
+	}
+	return millis(l.width), l.points()
 }
 
 // Thresholds are the thresholds as they stand. It costs some milliseconds: ask

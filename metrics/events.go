@@ -22,7 +22,7 @@ func (b Boot) Events() []device.Event {
 		at = at.Add(s.Took.Duration())
 		e := &events[i]
 		e.Device, e.Fleet, e.Model, e.Boot = b.ID, b.Fleet, b.Model, b.Boot
-		e.From, e.At, e.In = s.Stage, at, s.Took.Duration()
+		e.From, e.At, e.In, e.Resumed = s.Stage, at, s.Took.Duration(), s.Resumed
 		if i+1 < len(stages) {
 			e.To = stages[i+1].Stage
 		}

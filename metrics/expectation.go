@@ -11,6 +11,7 @@ import (
 
 	"dpsfleet/device"
 	"dpsfleet/provisioning"
+	"dpsfleet/provisioning/wording"
 )
 
 // Expectation is how a boot should end. What is left out may be anything, but
@@ -59,8 +60,8 @@ func (e Expectation) checkOutcome() error {
 	for _, o := range device.Outcomes() {
 		names = append(names, string(o))
 	}
-	if name := near(string(e.Outcome), names); name != "" {
-		return fmt.Errorf("outcome: none is called %q; did you mean %s?", e.Outcome, name)
+	if meant := wording.Suggestion(string(e.Outcome), names); meant != "" {
+		return fmt.Errorf("outcome: none is called %q%s", e.Outcome, meant)
 	}
 	return fmt.Errorf("outcome: none is called %q; there are %s", e.Outcome, strings.Join(names, ", "))
 }

@@ -61,7 +61,7 @@ func TestExpectations(t *testing.T) {
 
 func TestExpectationMistakes(t *testing.T) {
 	for text, want := range map[string]string{
-		`{"outcome":"asigned"}`:                `did you mean assigned?`,
+		`{"outcome":"asigned"}`:                `was "assigned" meant?`,
 		`{"outcome":"nonsense"}`:               `there are assigned, failed`,
 		`{"hub":"[x"}`:                         "hub: ",
 		`{"outcome":"assigned","code":400207}`: "code: a boot that ends assigned has none",

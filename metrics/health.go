@@ -3,6 +3,8 @@ package metrics
 import (
 	"fmt"
 	"time"
+
+	"dpsfleet/device"
 )
 
 // Health says whether the generator kept up, so that the figures speak of the
@@ -12,35 +14,51 @@ type Health struct {
 	Dropped      int    `json:"dropped"`
 	Blocked      Millis `json:"blocked"` // senders waiting for the recorder
 	PeakInFlight int    `json:"peakInFlight"`
-	// Limits are sentences that each say how the generator was the bottleneck;
-	// none is a valid run.
+	// Limits are sentences that each say how the generator was the bottleneck, and
+	// from when on; none is a valid run.
 	Limits []string `json:"limits,omitempty"`
 }
 
 // Valid reports whether the generator kept up.
 func (h Health) Valid() bool { return len(h.Limits) == 0 }
 
-// health holds the generator to three limits: it dropped nothing, it started
+// leastLate is what counts as late at the least.
+const leastLate = time.Second
+
+// health holds the generator to four limits: it dropped nothing, it started
 // devices on time (99 % of them within a second, or within 5 % of what a boot
-// takes), and recording held up the devices for less than 1 % of the run.
-func health(all *fleetFold, dropped int, took Millis, end End) Health {
+// takes), recording held up the devices for less than 1 % of the run, and it ran
+// all the time.
+func health(all *fleetFold, started time.Time, took Millis, end End) Health {
 	h := Health{
 		LatenessP99:  micro(all.dists[metricLateness].quantile(99)),
-		Dropped:      dropped,
+		Dropped:      all.outcomes[device.OutcomeDropped],
 		Blocked:      end.Blocked,
 		PeakInFlight: end.PeakInFlight,
 	}
-	if dropped > 0 {
-		h.limit("%d dropped: a fleet was at its limit of boots in flight", dropped)
+	since := func(at time.Time) Millis { return millis(at.Sub(started)) }
+	if h.Dropped > 0 {
+		h.limit("%d dropped: a fleet was at its limit of boots in flight, %s", h.Dropped, from(since(all.firstDropped)))
 	}
-	late := max(Millis(time.Second), micro(all.total.quantile(50))/20)
+	late := max(Millis(leastLate), micro(all.total.quantile(50))/20)
 	if h.LatenessP99 > late {
-		h.limit("devices started late: lateness p99 is %v, over %v", h.LatenessP99, late)
+		h.limit("devices started late: lateness p99 is %v, over %v, %s", h.LatenessP99, late, from(since(all.firstLate)))
 	}
 	if h.Blocked > took/100 && took > 0 {
-		h.limit("the recorder blocked devices for %v, over 1 %% of the run", h.Blocked)
+		h.limit("the recorder blocked devices for %v, over 1 %% of the run, %s", h.Blocked, from(end.BlockedFrom))
+	}
+	for _, stall := range end.Machine.Stalls {
+		h.limit("nothing ran for %v, %s: this machine slept or stood still, or its clock was set", stall.Took, from(stall.At))
 	}
 	return h
+}
+
+// from is since when something was, counted from the run's start.
+func from(at Millis) string {
+	if at < Millis(time.Millisecond) {
+		return "from the start on"
+	}
+	return fmt.Sprintf("from %v on", at)
 }
 
 func (h *Health) limit(format string, args ...any) {

@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"dpsfleet/device"
@@ -80,22 +81,26 @@ func TestLogBelongsToItsOwner(t *testing.T) {
 	}
 }
 
-// The moment of the kill is after some boots, with no chance to close.
+// The moment of the kill is a little after some boots, with no chance to close.
 func TestKilledRunSaysWhatItCannotKnow(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "run.ndjson")
-	info := contoso(t)
-	log, err := metrics.CreateLog(path, info)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := metrics.NewCollector(info, log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	playContoso(c, 3, 0, 0)
+	synctest.Test(t, func(t *testing.T) {
+		info := contoso(t)
+		log, err := metrics.CreateLog(path, info)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := metrics.NewCollector(info, log)
+		if err != nil {
+			t.Fatal(err)
+		}
+		playContoso(c, 3, 0, 0)
+		time.Sleep(10 * time.Millisecond)
+		synctest.Wait()
+	})
 	data, err := os.ReadFile(path)
 	if err != nil || strings.Count(string(data), "\n") != 3 || !strings.HasSuffix(string(data), "\n") {
-		t.Fatalf("lines are not there at once: %q, %v", data, err)
+		t.Fatalf("not all lines are there: %q, %v", data, err)
 	}
 	if run, err := metrics.ReadRun(path); err != nil || run.Ended != nil {
 		t.Fatalf("%+v, %v", run, err)

@@ -10,10 +10,12 @@ const (
 	metricTimeToOnline
 	metricLateness
 	metricDial
-	metricTLS
+	metricTLS // a handshake in full
+	metricTLSResumed
 	metricRegister
 	metricAssigning
-	metricJoin
+	metricJoin // with a handshake in full, if with any
+	metricJoinResumed
 	metricTwin
 	metricWaiting
 	metricWebhook
@@ -32,8 +34,8 @@ const (
 // String is the metric's name in thresholds.
 func (m metric) String() string {
 	return [metricCount]string{
-		"time_to_assigned", "time_to_online", "lateness", "dial", "tls", "register", "assigning",
-		"join", "twin", "waiting", "webhook", "polls", "retries",
+		"time_to_assigned", "time_to_online", "lateness", "dial", "tls", "tls_resumed", "register", "assigning",
+		"join", "join_resumed", "twin", "waiting", "webhook", "polls", "retries",
 	}[m]
 }
 
@@ -57,6 +59,15 @@ func stageMetric(s device.Stage) (metric, bool) {
 		return metricWaiting, true
 	}
 	return 0, false
+}
+
+// resumedMetric is the metric of a stage whose handshake took up a session, which
+// is another thing than one in full.
+func resumedMetric(s device.Stage) metric {
+	if s == device.Joining {
+		return metricJoinResumed
+	}
+	return metricTLSResumed
 }
 
 func metricNamed(name string) (metric, bool) {

@@ -9,6 +9,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"dpsfleet/provisioning/wording"
 )
 
 // maxThreshold bounds the text of a threshold, in bytes.
@@ -104,7 +106,7 @@ func (t *Threshold) subject(words []word, op word) error {
 	case 1:
 		return t.readMetric(words[0], op)
 	case 2:
-		if !isMetric(words[0].text) && (isMetric(words[1].text) || !isStat(words[1].text) && near(words[0].text, metricNames()) == "") {
+		if !isMetric(words[0].text) && (isMetric(words[1].text) || !isStat(words[1].text) && wording.Meant(words[0].text, metricNames()) == "") {
 			t.Fleet = words[0].text
 			return t.readMetric(words[1], op)
 		}

@@ -66,6 +66,12 @@ func (c *Collector) Progress(now time.Time) Progress {
 		p.Left = time.Duration(float64(p.Planned-p.Ended) / p.Recent * float64(time.Second))
 	}
 	p.Blocked = c.blocked
+	switch over := c.blocked > p.Elapsed/100; {
+	case !over:
+		c.blockedFrom = 0
+	case c.blockedFrom == 0:
+		c.blockedFrom = p.Elapsed
+	}
 	if c.log != nil {
 		c.log.flush()
 	}

@@ -150,12 +150,15 @@ func (c *Collector) report(ended time.Time, end End, reconciled Reconciliation) 
 		Slowest:    slices.Clone(c.slowest),
 	}
 	r.Charts.Spread = all.dists[metricTimeToAssigned].bars()
-	r.Charts.Width, r.Charts.Points = c.Points()
+	r.Charts.Width, r.Charts.Points = c.Points(0)
 	if end.Due > 0 {
 		r.Due = end.Due
 	}
+	if end.BlockedFrom == 0 {
+		end.BlockedFrom = millis(c.blockedFrom)
+	}
 	r.Run.Ended, r.Run.End = &ended, end
-	r.Run.Health = health(all, r.Dropped, r.Took, end)
+	r.Run.Health = health(all, c.info.Started, r.Took, end)
 	r.Run.Reconciliation = reconciled
 	if c.log != nil {
 		c.log.flush()

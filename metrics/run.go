@@ -70,8 +70,12 @@ type End struct {
 	// threshold or for its set-up; empty if it ran to its end.
 	Stopped string `json:"stopped,omitempty"`
 	// Blocked is how long senders waited for the recorder.
-	Blocked      Millis `json:"blocked,omitempty"`
+	Blocked Millis `json:"blocked,omitempty"`
+	// BlockedFrom is since when that was over 1 % of the run, if it was at the end.
+	BlockedFrom  Millis `json:"blockedFrom,omitempty"`
 	PeakInFlight int    `json:"peakInFlight,omitempty"`
+	// Machine is what the run took of the machine.
+	Machine Machine `json:"machine,omitzero"`
 	// Cloud are the cloud's own totals by name.
 	Cloud map[string]int64 `json:"cloud,omitempty"`
 	// Faults are sentences that fail the run: a fault that touched nothing.

@@ -128,7 +128,8 @@ func (e *End) merge(info RunInfo) {
 	if e.Stopped == "" {
 		e.Stopped = info.Stopped
 	}
-	e.Blocked = max(e.Blocked, info.Blocked)
+	e.Blocked, e.BlockedFrom = max(e.Blocked, info.Blocked), max(e.BlockedFrom, info.BlockedFrom)
+	e.Machine.merge(info.Machine)
 	e.PeakInFlight += info.PeakInFlight
 	for name, n := range info.Cloud {
 		if e.Cloud == nil {

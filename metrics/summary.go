@@ -19,7 +19,9 @@ type fleetFold struct {
 	places     map[place]*Place
 	dists      [metricCount]dist
 	total      dist // whole boots, for the generator's health
-	judge      *judge
+	// When the first boot was due that was dropped, and the first that started late.
+	firstDropped, firstLate time.Time
+	judge                   *judge
 }
 
 type place struct {
@@ -45,6 +47,12 @@ func (f *fleetFold) add(b *Boot) {
 	if !b.Met {
 		f.unexpected++
 	}
+	if b.Outcome == device.OutcomeDropped {
+		f.firstDropped = earliest(f.firstDropped, b.Due)
+	}
+	if b.Lateness() > Millis(leastLate) {
+		f.firstLate = earliest(f.firstLate, b.Due)
+	}
 	if b.Outcome != device.OutcomeDropped {
 		f.total.add(micros(b.Took()))
 		f.addTimes(b)
@@ -54,12 +62,15 @@ func (f *fleetFold) add(b *Boot) {
 // addTimes counts a stage once a boot, however often the boot was in it: the
 // sum is what the boot lost there.
 func (f *fleetFold) addTimes(b *Boot) {
-	in, was := b.InStages()
+	in, was := b.inStages(false)
 	f.dists[metricLateness].add(micros(b.Lateness()))
 	for stage := device.Dialing; int(stage) < len(in); stage++ {
 		if m, ok := stageMetric(stage); ok && was[stage] {
 			f.dists[m].add(micros(in[stage]))
 		}
+	}
+	if resumed, any := b.inStages(true); any[device.Securing] || any[device.Joining] {
+		f.addResumed(resumed, any)
 	}
 	if took, ok := b.TimeToAssigned(); ok {
 		f.dists[metricTimeToAssigned].add(micros(took))
@@ -72,6 +83,14 @@ func (f *fleetFold) addTimes(b *Boot) {
 	}
 	f.dists[metricPolls].add(int64(b.Polls))
 	f.dists[metricRetries].add(int64(b.Retries))
+}
+
+func (f *fleetFold) addResumed(in [len(Stages{})]Millis, was [len(Stages{})]bool) {
+	for _, stage := range []device.Stage{device.Securing, device.Joining} {
+		if was[stage] {
+			f.dists[resumedMetric(stage)].add(micros(in[stage]))
+		}
+	}
 }
 
 func (f *fleetFold) addPlace(b *Boot) {
@@ -132,11 +151,20 @@ func mergeCounts(fleets []*fleetFold) *fleetFold {
 		all.due += f.due
 		all.ended += f.ended
 		all.unexpected += f.unexpected
+		all.firstDropped, all.firstLate = earliest(all.firstDropped, f.firstDropped), earliest(all.firstLate, f.firstLate)
 		for outcome, n := range f.outcomes {
 			all.outcomes[outcome] += n
 		}
 	}
 	return all
+}
+
+// earliest is the first of two times; a zero one is none.
+func earliest(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 func (f *fleetFold) report() FleetReport {

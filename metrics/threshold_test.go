@@ -88,9 +88,9 @@ func TestThresholdMistakes(t *testing.T) {
 		"":                                  "column 1: no comparison",
 		"unexpected":                        "column 11: no comparison",
 		"< 8s":                              "column 1: no metric",
-		"time_to_asigned p(90) < 8s":        `column 1: no metric is called "time_to_asigned"; did you mean time_to_assigned?`,
-		"toasters tim_to_assigned max < 1s": `column 10: no metric is called "tim_to_assigned"; did you mean time_to_assigned?`,
-		"tösters  lateness maxx < 1s":       `column 19: no statistic is called "maxx"; did you mean max?`,
+		"time_to_asigned p(90) < 8s":        `column 1: no metric is called "time_to_asigned"; was "time_to_assigned" meant?`,
+		"toasters tim_to_assigned max < 1s": `column 10: no metric is called "tim_to_assigned"; was "time_to_assigned" meant?`,
+		"tösters  lateness maxx < 1s":       `column 19: no statistic is called "maxx"; was "max" meant?`,
 		"speed max < 1s":                    `column 1: no metric is called "speed"; there are time_to_assigned, `,
 		"time_to_assigned < 8s":             "column 18: say which time_to_assigned: p(95), min",
 		"dial p(101) < 8s":                  `column 6: "p(101)" is not a percentile`,
@@ -188,7 +188,7 @@ func ExampleParseThreshold() {
 	fmt.Println(err)
 	// Output:
 	// toasters time_to_assigned p(95) < 8s
-	// threshold "toasters time_to_asigned p(95) < 8s": column 10: no metric is called "time_to_asigned"; did you mean time_to_assigned?
+	// threshold "toasters time_to_asigned p(95) < 8s": column 10: no metric is called "time_to_asigned"; was "time_to_assigned" meant?
 }
 
 func TestUnknownFleetOfAThreshold(t *testing.T) {
@@ -196,7 +196,7 @@ func TestUnknownFleetOfAThreshold(t *testing.T) {
 		Fleets:     []metrics.Fleet{{Name: "toasters", Expect: metrics.Expectations{{Outcome: "asigned"}, {Share: "most"}}}},
 		Thresholds: []metrics.Threshold{threshold(t, "toaster boots == 1")},
 	}, nil)
-	for _, want := range []string{`no fleet is called "toaster"`, "did you mean assigned?", "expectation 2: share"} {
+	for _, want := range []string{`no fleet is called "toaster"`, `was "assigned" meant?`, "expectation 2: share"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v; want %s", err, want)
 		}

@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"maps"
 	"math"
 	"slices"
 	"time"
@@ -129,6 +130,17 @@ func (l *timeline) coarsen() {
 	}
 	clear(l.slots[half:])
 	l.slots = l.slots[:half]
+}
+
+// clone shares nothing with l.
+func (l *timeline) clone() *timeline {
+	c := *l
+	c.slots = slices.Clone(l.slots)
+	for i := range c.slots {
+		s := &c.slots[i]
+		s.outcomes, s.assigned.bins = maps.Clone(s.outcomes), slices.Clone(s.assigned.bins)
+	}
+	return &c
 }
 
 func (s *slotOfTime) merge(other *slotOfTime) {

@@ -84,3 +84,23 @@ func TestSlowestBootsAreKept(t *testing.T) {
 		}
 	}
 }
+
+// Wider points are the same boots, and what the report says afterwards is not
+// touched.
+func TestWiderPoints(t *testing.T) {
+	c, err := metrics.NewCollector(metrics.RunInfo{Started: start}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 50 {
+		play(c, born("f", fmt.Sprint("d", i), start.Add(time.Duration(i)*20*time.Millisecond)).online(toastersHub, ""))
+	}
+	before, _ := json.Marshal(c.Report(start.Add(time.Minute), metrics.End{}).Charts)
+	width, points := c.Points(time.Hour)
+	if width.Duration() < time.Hour || len(points) != 1 || points[0].Due != 50 || points[0].Outcomes[device.OutcomeAssigned] != 50 || points[0].Assigned != 50 {
+		t.Errorf("%v: %+v", width, points)
+	}
+	if after, _ := json.Marshal(c.Report(start.Add(time.Minute), metrics.End{}).Charts); string(after) != string(before) {
+		t.Errorf("%s\nwas\n%s", after, before)
+	}
+}

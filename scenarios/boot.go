@@ -2,6 +2,7 @@ package scenarios
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"time"
 
@@ -13,23 +14,35 @@ import (
 // boot is one boot of a device: who it is, and what it knows from earlier.
 type boot struct {
 	device.Number
-	known *device.Assignment
+	known    *device.Assignment
+	sessions tls.ClientSessionCache // of TLS; nil for none
+	powerCut time.Time              // zero for none
 }
 
-// bootOnce plays one boot, and returns what the device knows after it.
+// bootOnce plays one boot, and returns what the device knows after it. While a
+// device is held its stack is most of it, so those who wait here keep theirs small.
 func (r *run) bootOnce(ctx context.Context, a fleet.Arrival, due time.Time, b boot) *device.Assignment {
-	f := r.Fleets[a.Fleet]
-	d, err := r.kinds[a.Fleet].Make(b.Number)
+	d, err := r.make(a, b)
 	if err != nil {
-		r.never(a, b.Number, due, device.Event{To: device.Failed, Err: &device.Failure{Outcome: device.OutcomeFailed, Err: err}})
+		r.neverMade(a, b.Number, due, err)
 		return b.known
 	}
+	return d.Run(ctx, r.targetOf(a), due, r.record)
+}
+
+// make is the device of an arrival.
+func (r *run) make(a fleet.Arrival, b boot) (*device.Device, error) {
+	f := &r.Fleets[a.Fleet]
+	d, err := r.kinds[a.Fleet].Make(b.Number)
+	if err != nil {
+		return nil, err
+	}
 	if d.Certificate = r.certificate(a); d.Certificate == nil {
-		d.Key = r.key(f, d.ID)
+		d.Key = r.key(*f, d.ID)
 	}
 	d.Until, d.Stay, d.Telemetry = f.Until, durationOf(f.Stay), durationOf(f.Telemetry)
-	d.Cached, d.Backoff = b.known, r.backoffs[a.Fleet]
-	return d.Run(ctx, &r.target, due, r.record)
+	d.Cached, d.Sessions, d.Backoff, d.PowerCut = b.known, b.sessions, r.backoffs[a.Fleet], b.powerCut
+	return &d, nil
 }
 
 func (r *run) record(e device.Event) {
@@ -40,7 +53,7 @@ func (r *run) record(e device.Event) {
 }
 
 func (r *run) number(a fleet.Arrival) device.Number {
-	f := r.Fleets[a.Fleet]
+	f := &r.Fleets[a.Fleet]
 	return device.Number{Fleet: f.Name, N: f.first() + a.Index, Boot: 1, Seed: r.Seed}
 }
 
@@ -51,6 +64,10 @@ func (r *run) dropOne(a fleet.Arrival, due time.Time) {
 
 func (r *run) drop(a fleet.Arrival, due time.Time, failure *device.Failure, to device.Stage) {
 	r.never(a, r.number(a), due, device.Event{To: to, Err: failure})
+}
+
+func (r *run) neverMade(a fleet.Arrival, n device.Number, due time.Time, err error) {
+	r.never(a, n, due, device.Event{To: device.Failed, Err: &device.Failure{Outcome: device.OutcomeFailed, Err: err}})
 }
 
 // never tells of a boot that was due and did not begin.

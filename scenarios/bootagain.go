@@ -2,6 +2,7 @@ package scenarios
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -45,16 +46,26 @@ func (a *again) next(due time.Time) time.Time {
 // bootOne boots one device that is due, and boots it again as its fleet does. A
 // device holds its place in limits.inFlight until its last boot is over.
 func (r *run) bootOne(ctx context.Context, a fleet.Arrival, due time.Time) {
-	f := r.Fleets[a.Fleet]
-	n := r.number(a)
-	if f.Cached == nil && len(f.Reboots) == 0 {
-		r.bootOnce(ctx, a, due, boot{n, nil})
+	f := &r.Fleets[a.Fleet]
+	if f.Cached != nil || len(f.Reboots) > 0 {
+		r.bootAgain(ctx, a, due)
 		return
 	}
+	r.bootOnce(ctx, a, due, boot{Number: r.number(a), sessions: r.sessions()})
+}
+
+// bootAgain boots one device that knows a hub or has several boots.
+func (r *run) bootAgain(ctx context.Context, a fleet.Arrival, due time.Time) {
+	f, n := r.Fleets[a.Fleet], r.number(a)
 	id, _ := r.kinds[a.Fleet].ID(n)
-	known := r.bootOnce(ctx, a, due, boot{n, r.cached(f, id)})
+	sessions, start := r.sessions(), due.Add(-a.Offset)
+	known := r.bootOnce(ctx, a, due, boot{n, r.cached(f, id), sessions, f.Reboots.cut(1, start)})
 	for number, reboot := range f.Reboots.each() {
-		due = r.again.next(time.Now().Add(reboot.pauseBefore(number, r.Seed, id)))
+		due = time.Now()
+		if reboot.PowerCut > 0 {
+			due = start.Add(durationOf(reboot.PowerCut) + a.Offset - durationOf(f.Start))
+		}
+		due = r.again.next(due.Add(reboot.pauseBefore(number, r.Seed, id)))
 		if !sleepUntil(ctx, due) {
 			return
 		}
@@ -63,8 +74,20 @@ func (r *run) bootOne(ctx context.Context, a fleet.Arrival, due time.Time) {
 			known = nil
 		}
 		n.Boot = number
-		known = r.bootOnce(ctx, a, due, boot{n, known})
+		known = r.bootOnce(ctx, a, due, boot{n, known, sessions, f.Reboots.cut(number, start)})
 	}
+}
+
+// sessionsEach is how many TLS sessions a device keeps: DPS's, its hub's, and that
+// of a hub that it was at before.
+const sessionsEach = 3
+
+// sessions are a device's, which outlive its boots.
+func (r *run) sessions() tls.ClientSessionCache {
+	if !r.TLS.Resume || !r.env.Network.secure() {
+		return nil
+	}
+	return tls.NewLRUClientSessionCache(sessionsEach)
 }
 
 // sleepUntil reports whether the time has come before ctx ended.
@@ -95,7 +118,7 @@ func (r *run) cached(f Fleet, id string) *device.Assignment {
 
 // forgotten reports whether the cloud has forgotten a device.
 func (c Cached) forgotten(seed uint64, id string) bool {
-	return drawFor(seed, id, "forgotten").Float64() < float64(c.Forgotten)
+	return c.Forgotten.has(seed, id, "forgotten")
 }
 
 // placeDevices puts the devices that know a hub of our cloud there.

@@ -58,7 +58,7 @@ func (r *run) callTransport() *http.Transport {
 	versions.SetHTTP2(settings.HTTP2)
 	versions.SetUnencryptedHTTP2(settings.HTTP2)
 	return &http.Transport{
-		DialContext:            r.env.Dial,
+		DialContext:            r.callDial(),
 		TLSClientConfig:        r.target.TLS,
 		TLSHandshakeTimeout:    cmp.Or(durationOf(r.Limits.TLS), 10*time.Second),
 		Protocols:              versions,

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"dpsfleet/device"
 	"dpsfleet/fleet"
 	"dpsfleet/provisioning"
 	"dpsfleet/provisioning/allocation"
@@ -75,14 +74,14 @@ func (m *requests) asked(a fleet.Arrival) (allocation.Asked, error) {
 	if err != nil {
 		return allocation.Asked{}, err
 	}
-	shares := m.r.Target.Requests
+	shares, seed := m.r.Target.Requests, m.r.Seed
 	c := allocation.RuntimeContext{RegistrationID: &d.ID, Payload: d.Payload}
-	if hubs := m.r.Target.Hubs; m.is(shares.Repeated, d, "repeated") {
-		c.CurrentIoTHubHostName = hubs[drawFor(m.r.Seed, d.ID, "current hub").IntN(len(hubs))]
+	if hubs := m.r.Target.Hubs; shares.Repeated.has(seed, d.ID, "repeated") {
+		c.CurrentIoTHubHostName = hubs[drawFor(seed, d.ID, "current hub").IntN(len(hubs))]
 		c.CurrentDeviceID = d.ID
 	}
 	e := enrolled{groupNamed(m.r.Fleets[a.Fleet]), provisioning.AttestSymmetricKey}
-	if m.is(shares.X509, d, "x509") {
+	if shares.X509.has(seed, d.ID, "x509") {
 		e.proof = provisioning.AttestX509
 		made, err := m.authority.IssueClient(d.ID)
 		if err != nil {
@@ -92,16 +91,10 @@ func (m *requests) asked(a fleet.Arrival) (allocation.Asked, error) {
 	} else {
 		c.SymmetricKey = &struct{}{}
 	}
-	if m.is(shares.Individual, d, "individual") {
+	if shares.Individual.has(seed, d.ID, "individual") {
 		record := m.record(e.proof)
 		record.RegistrationID = d.ID
 		return allocation.Request{IndividualEnrollment: &record, DeviceRuntimeContext: c, LinkedHubs: m.r.Target.Hubs}.Asked(), nil
 	}
 	return m.groups[e].Asked(c), nil
-}
-
-// is reports whether a device belongs to a portion: chance decides, and each kind
-// of portion has its own.
-func (m *requests) is(p Portion, d device.Device, kind string) bool {
-	return p > 0 && drawFor(m.r.Seed, d.ID, kind).Float64() < float64(p)
 }

@@ -12,6 +12,7 @@ import (
 	"dpsfleet/device"
 	"dpsfleet/fleet"
 	"dpsfleet/provisioning"
+	"dpsfleet/provisioning/wording"
 )
 
 // checker finds what the schema cannot: names that lead nowhere and values that
@@ -40,6 +41,7 @@ func (c *checker) check(whole bool) {
 	if c.s.TLS.Min != "" && c.s.TLS.Max != "" && c.s.TLS.Min > c.s.TLS.Max {
 		c.add("/tls/min", "%s is above max, %s", c.s.TLS.Min, c.s.TLS.Max)
 	}
+	c.sources()
 	c.cloud()
 	c.target()
 	c.models()
@@ -108,11 +110,10 @@ func (c *checker) fleets() {
 }
 
 func (c *checker) unknown(what, name string, known []string) string {
-	text := fmt.Sprintf("there is no %s %.40q; there are %s", what, name, strings.Join(known, ", "))
-	if meant := nearest(name, known); meant != "" {
-		return fmt.Sprintf("there is no %s %.40q; was %q meant?", what, name, meant)
+	if meant := wording.Suggestion(name, known); meant != "" {
+		return fmt.Sprintf("there is no %s %.40q%s", what, name, meant)
 	}
-	return text
+	return fmt.Sprintf("there is no %s %.40q; there are %s", what, name, strings.Join(known, ", "))
 }
 
 func (c *checker) group(at string, f Fleet) {

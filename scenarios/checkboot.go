@@ -1,10 +1,13 @@
 package scenarios
 
 import (
+	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"dpsfleet/device"
+	"dpsfleet/fleet"
 )
 
 // reboots checks what a fleet does beside its first boot, and what it knows.
@@ -20,6 +23,34 @@ func (c *checker) reboots(at string, f Fleet) {
 	}
 	if f.Cached != nil {
 		c.cached(at, f)
+	}
+	for i, r := range f.Reboots {
+		if r.PowerCut > 0 {
+			c.powerCut(fmt.Sprintf("%s/reboots/%d/powerCut", at, i), f, i)
+		}
+	}
+}
+
+// powerCut checks the one before a reboot. It hits a whole fleet, at one time.
+func (c *checker) powerCut(at string, f Fleet, i int) {
+	r := f.Reboots[i]
+	if f.Until != device.UntilOnline {
+		c.add(at, "is for devices that stay; say until: online")
+	}
+	if r.Times > 1 {
+		c.add(at, "comes once; the next one is a block of its own")
+	}
+	for _, earlier := range f.Reboots[:i] {
+		if earlier.PowerCut >= r.PowerCut {
+			c.add(at, "comes no later than the one before, at %s", durationOf(earlier.PowerCut))
+		}
+	}
+	if f.Count < 1 || c.s.direct() {
+		return
+	}
+	alone := fleet.Plan{Fleets: []fleet.Fleet{f.plan()}, Seed: c.s.Seed}
+	if last := alone.Describe().Last; last >= durationOf(r.PowerCut) {
+		c.add(at, "comes when the fleet is still arriving: its last device is due at %s", last.Round(time.Millisecond))
 	}
 }
 

@@ -2,7 +2,6 @@ package scenarios
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"maps"
 	"net"
@@ -13,6 +12,7 @@ import (
 
 	"dpsfleet/provisioning"
 	"dpsfleet/provisioning/allocation"
+	"dpsfleet/provisioning/wording"
 )
 
 func (c *checker) cloud() {
@@ -115,11 +115,7 @@ func (c *checker) linked(at, hub string) {
 	if slices.Contains(linked, hub) {
 		return
 	}
-	text := fmt.Sprintf("%.80q is not among linkedHubs", hub)
-	if meant := nearest(hub, linked); meant != "" {
-		text += fmt.Sprintf("; was %q meant?", meant)
-	}
-	c.add(at, "%s", text)
+	c.add(at, "%.80q is not among linkedHubs%s", hub, wording.Suggestion(hub, linked))
 }
 
 func (c *checker) target() {
@@ -137,9 +133,40 @@ func (c *checker) target() {
 		target.RootCAs = roots
 	}
 	for at, address := range map[string]string{"/target/dps": target.DPS, "/target/gateway": target.Gateway} {
-		if _, _, err := net.SplitHostPort(address); address != "" && err != nil {
-			c.add(at, "%.80q is not HOST:PORT, as global.azure-devices-provisioning.net:8883 is", address)
+		if address != "" {
+			c.address(at, address)
 		}
+	}
+	for i, endpoint := range target.Endpoints {
+		c.address("/target/endpoints/"+strconv.Itoa(i), endpoint)
+	}
+	c.once("/target/endpoints", target.Endpoints)
+}
+
+func (c *checker) address(at, address string) {
+	if host, _, err := net.SplitHostPort(address); err != nil || host == "" {
+		c.add(at, "%.80q is not HOST:PORT, as global.azure-devices-provisioning.net:8883 is", address)
+	}
+}
+
+// sources must be addresses; whether they are this machine's is seen before a run.
+func (c *checker) sources() {
+	for i, text := range c.s.Sources {
+		if _, err := parseSource(text); err != nil {
+			c.add("/sources/"+strconv.Itoa(i), "%s", err)
+		}
+	}
+	c.once("/sources", c.s.Sources)
+}
+
+// once complains of what stands in a list twice.
+func (c *checker) once(at string, list []string) {
+	seen := make(map[string]bool, len(list))
+	for i, text := range list {
+		if seen[text] {
+			c.add(at+"/"+strconv.Itoa(i), "%.80s stands here twice", text)
+		}
+		seen[text] = true
 	}
 }
 

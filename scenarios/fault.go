@@ -153,7 +153,7 @@ func (r *faultRow) hits(registrationID string, since time.Duration) bool {
 	if r.During != nil && (since < r.During.From || since >= r.During.To) {
 		return false
 	}
-	if r.Share != 0 && !r.Share.has(r.seed, registrationID) {
+	if r.Share != 0 && !r.Share.has(r.seed, registrationID, ofFault) {
 		return false
 	}
 	return r.devices == nil || r.devices[provisioning.SameID(registrationID)]

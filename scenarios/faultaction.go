@@ -10,6 +10,7 @@ import (
 
 	"dpsfleet/provisioning/allocation"
 	"dpsfleet/provisioning/emulator"
+	"dpsfleet/provisioning/wording"
 )
 
 // FaultAction is what a fault does: one of the words that faultWords has, with
@@ -50,8 +51,8 @@ func ParseFaultAction(text string) (FaultAction, error) {
 		}
 		return a, nil
 	}
-	if meant := nearest(lettersOf(text), names); meant != "" {
-		return FaultAction{}, fmt.Errorf("%.60q is not a fault; was %q meant?", text, meant)
+	if meant := wording.Suggestion(lettersOf(text), names); meant != "" {
+		return FaultAction{}, fmt.Errorf("%.60q is not a fault%s", text, meant)
 	}
 	return FaultAction{}, fmt.Errorf("%.60q is not a fault; `dpsfleet help faults` lists them", text)
 }

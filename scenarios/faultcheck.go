@@ -167,7 +167,7 @@ func (s Scenario) anyIn(fault Fault) bool {
 		}
 		for i := range f.Count {
 			id, _ := kind.ID(device.Number{Fleet: f.Name, N: f.first() + i, Boot: 1, Seed: s.Seed})
-			if fault.Share.has(s.Seed, provisioning.SameID(id)) {
+			if fault.Share.has(s.Seed, provisioning.SameID(id), ofFault) {
 				return true
 			}
 		}

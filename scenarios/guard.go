@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -24,7 +25,7 @@ func (e *GuardError) Error() string {
 // highest rate of boots a second, 0 for no bound.
 func (s Scenario) guard(env Env) (atMost float64, err error) {
 	for _, host := range s.remotes() {
-		if !strings.EqualFold(host, env.TargetIsMine) {
+		if !env.mine(host) {
 			return 0, &GuardError{Host: host, Why: s.cost()}
 		}
 		atMost = quotaRate
@@ -33,6 +34,11 @@ func (s Scenario) guard(env Env) (atMost float64, err error) {
 		atMost = 0
 	}
 	return atMost, nil
+}
+
+// mine reports whether the run's owner has named a host.
+func (e Env) mine(host string) bool {
+	return slices.ContainsFunc(strings.Split(e.TargetIsMine, ","), func(named string) bool { return strings.EqualFold(named, host) })
 }
 
 // Loads says which hosts beyond this machine a run will load, and what it takes of
@@ -61,7 +67,7 @@ func (s Scenario) cost() string {
 func (s Scenario) remotes() []string {
 	var hosts []string
 	add := func(host string) {
-		if host != "" && !Loopback(host) {
+		if host != "" && !Loopback(host) && !slices.Contains(hosts, host) {
 			hosts = append(hosts, host)
 		}
 	}
@@ -71,8 +77,10 @@ func (s Scenario) remotes() []string {
 		}
 		host, _, _ := net.SplitHostPort(s.Target.DPS)
 		add(host)
-		gateway, _, _ := net.SplitHostPort(s.Target.Gateway)
-		add(gateway)
+		for _, address := range append(slices.Clone(s.Target.Endpoints), s.Target.Gateway) {
+			host, _, _ := net.SplitHostPort(address)
+			add(host)
+		}
 		return hosts
 	}
 	for _, e := range s.Cloud.records() {

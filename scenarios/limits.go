@@ -1,9 +1,14 @@
 package scenarios
 
-// TLS bounds what devices speak; left out, 1.2 and 1.3.
+// TLS is how devices speak it.
 type TLS struct {
+	// Min and Max bound the versions; left out, 1.2 and 1.3.
 	Min TLSVersion `json:"min,omitempty" jsonschema:"enum=1.2,enum=1.3"`
 	Max TLSVersion `json:"max,omitempty" jsonschema:"enum=1.2,enum=1.3"`
+	// Resume lets a device take up the session of an earlier connection, also in
+	// its next boot, instead of a handshake in full; false. The report has tls_resumed
+	// and join_resumed beside tls and join.
+	Resume bool `json:"resume,omitempty"`
 }
 
 // Limits hold a run in bounds; what is left out has a default.
@@ -21,6 +26,9 @@ type Limits struct {
 	// Attempts is how often in a row a server may refuse to talk before a boot
 	// gives up; 4.
 	Attempts int `json:"attempts,omitempty" jsonschema:"minimum=1"`
+	// Token is the life of a SAS token; 1h. A device that stays online renews it when
+	// nine tenths are over.
+	Token Duration `json:"token,omitempty"`
 	// Reprovision is how long a device that knows its hub, and cannot reach it,
 	// tries before it asks DPS for another; 15m. While it boots, the time of Boot may
 	// be over before; one that was online has all of it.

@@ -36,10 +36,10 @@ func (p *Portion) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
-// has reports whether a device is in it. Portions of one seed are of the same
-// order of devices: 10% are among the 20%.
-func (p Portion) has(seed uint64, registrationID string) bool {
-	return drawFor(seed, registrationID, "portion").Float64() < float64(p)
+// has reports whether a device is in it on an occasion. Portions of one seed and
+// occasion are of the same order of devices: 10% are among the 20%.
+func (p Portion) has(seed uint64, registrationID, occasion string) bool {
+	return drawFor(seed, registrationID, occasion).Float64() < float64(p)
 }
 
 // drawFor are the random numbers of one device on one occasion, whatever other
@@ -49,3 +49,7 @@ func drawFor(seed uint64, registrationID, occasion string) *rand.Rand {
 	h.Write([]byte(provisioning.SameID(registrationID) + "\x00" + occasion))
 	return rand.New(rand.NewPCG(seed, h.Sum64()))
 }
+
+// ofFault is the occasion on which a fault picks its devices: the same for all
+// faults, so that 10% of one are among the 20% of another.
+const ofFault = "portion"

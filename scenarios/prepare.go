@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"dpsfleet/device"
-	"dpsfleet/fleet"
 	"dpsfleet/provisioning"
 	"dpsfleet/provisioning/emulator"
 )
@@ -25,9 +24,7 @@ func (r *run) prepare(ctx context.Context) error {
 	if err := r.faultsInReach(); err != nil {
 		return err
 	}
-	r.plan = r.Plan()
-	r.plan.AtMost, r.plan.Closed, r.plan.For = atMost, r.env.Closed, r.env.For
-	r.plan.Shard, r.plan.Shards = r.env.Shard, r.env.Shards
+	r.makePlan(atMost)
 	for _, f := range r.Fleets {
 		kind, err := f.compile(r.Models)
 		if err != nil {
@@ -61,40 +58,6 @@ func (r *run) prepare(ctx context.Context) error {
 	return nil
 }
 
-// preflight finds what the machine lacks before anything is started.
-func (r *run) preflight() error {
-	need := fleet.Need{Connections: r.peak(), FilesEach: 2}
-	switch {
-	case r.env.Network == NetworkMemory:
-		need.FilesEach = 0
-	case r.Scenario.Target != nil:
-		need.FilesEach = 1
-	}
-	var short []error
-	for _, finding := range fleet.Preflight(need) {
-		if finding.Short() {
-			short = append(short, errors.New(finding.String()))
-		}
-	}
-	if err := errors.Join(short...); err != nil {
-		return fmt.Errorf("this machine cannot hold %d connections at once (--network memory needs none, limits: inFlight: bounds them): %w", need.Connections, err)
-	}
-	return nil
-}
-
-// peak is how many connections may be open at once.
-func (r *run) peak() int {
-	parts := max(1, r.env.Shards)
-	n := (r.devices() + parts - 1) / parts
-	if limit := r.Limits.InFlight; limit > 0 {
-		n = min(n, limit)
-	}
-	if r.direct() && r.Target.HTTP.Connections > 0 {
-		n = min(n, r.Target.HTTP.Connections)
-	}
-	return n
-}
-
 func (r *run) startCloud(ctx context.Context) error {
 	tutorial, err := provisioning.ParseKey(TutorialGroupKey)
 	if err != nil {
@@ -126,6 +89,7 @@ func (r *run) startCloud(ctx context.Context) error {
 	}
 	r.aim(address, address, roots)
 	r.target.IDScope = cloud.IDScope()
+	r.spread()
 	return nil
 }
 
@@ -138,11 +102,7 @@ func (r *run) aimAtTarget() error {
 	if r.env.Network == NetworkMemory {
 		return errors.New("a target is on a network; --network memory is for the cloud that dpsfleet brings along")
 	}
-	gateway := t.Gateway
-	if host, _, _ := net.SplitHostPort(t.DPS); gateway == "" && Loopback(host) {
-		gateway = t.DPS
-	}
-	r.aim(t.DPS, gateway, roots)
+	r.aim(t.DPS, t.gatewayAt(t.DPS), roots)
 	r.target.IDScope = t.IDScope
 	if t.ServerName != "" {
 		r.target.ServerName = t.ServerName
@@ -150,6 +110,7 @@ func (r *run) aimAtTarget() error {
 	if r.target.TLS != nil {
 		r.target.TLS.InsecureSkipVerify = t.Insecure
 	}
+	r.spread()
 	return nil
 }
 
@@ -185,6 +146,7 @@ func (r *run) aim(endpoint, gateway string, roots *x509.CertPool) {
 			TLS:      durationOf(r.Limits.TLS),
 			Answer:   durationOf(r.Limits.Answer),
 			Attempts: r.Limits.Attempts,
+			Token:    durationOf(r.Limits.Token),
 
 			Reprovision: durationOf(r.Limits.Reprovision),
 		},

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"dpsfleet/provisioning/allocation"
+	"dpsfleet/provisioning/wording"
 )
 
 // ReadFile reads a scenario from a file. What it names by path, a policy or a
@@ -112,10 +113,7 @@ func loadPolicy(name string, beside fs.FS) (allocation.Policy, error) {
 		policy, ok := allocation.Shipped(name)
 		if !ok {
 			text := fmt.Sprintf("no policy is called %.40q; there are %s, or a path such as ./mine.yaml", name, strings.Join(allocation.ShippedNames(), ", "))
-			if meant := nearest(name, allocation.ShippedNames()); meant != "" {
-				text += fmt.Sprintf("; was %q meant?", meant)
-			}
-			return allocation.Policy{}, errors.New(text)
+			return allocation.Policy{}, errors.New(text + wording.Suggestion(name, allocation.ShippedNames()))
 		}
 		return policy, nil
 	}

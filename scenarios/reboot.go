@@ -26,8 +26,13 @@ type Reboot struct {
 	// Times is how often; 1.
 	Times int `json:"times,omitempty" jsonschema:"minimum=1,maximum=1000"`
 	// After is the pause between the end of a boot, with the time that the device
-	// stays online, and the next one, a duration or a range to draw from.
+	// stays online, and the next one, a duration or a range to draw from. After a
+	// power cut it is how long there is none.
 	After emulator.Span `json:"after"`
+	// PowerCut is when, from the start of the run, the power of the fleet goes: all
+	// connections end without a word. Once it is back the devices arrive as they
+	// did at first, with the hub that they know.
+	PowerCut Duration `json:"powerCut,omitempty"`
 	// FactoryReset is the part of the devices, as 10%, that have forgotten their
 	// hub by then and ask DPS; left out, none.
 	FactoryReset Portion `json:"factoryReset,omitempty"`
@@ -63,6 +68,18 @@ func (rs Reboots) each() iter.Seq2[int, Reboot] {
 			}
 		}
 	}
+}
+
+// cut is when the power goes in a boot, zero if it does not.
+func (rs Reboots) cut(boot int, start time.Time) time.Time {
+	before := 1
+	for _, r := range rs {
+		if before == boot && r.PowerCut > 0 {
+			return start.Add(durationOf(r.PowerCut))
+		}
+		before += r.times()
+	}
+	return time.Time{}
 }
 
 // boots is how often each device of the fleet boots.
@@ -152,5 +169,5 @@ func (r Reboot) pauseBefore(boot int, seed uint64, id string) time.Duration {
 
 // resets reports whether a device has forgotten its hub before a boot.
 func (r Reboot) resets(boot int, seed uint64, id string) bool {
-	return drawFor(seed, id, occasion("reset", boot)).Float64() < float64(r.FactoryReset)
+	return r.FactoryReset.has(seed, id, occasion("reset", boot))
 }

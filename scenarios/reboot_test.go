@@ -90,6 +90,17 @@ func TestReboots(t *testing.T) {
 			"count: 1, until: assigned, reboots: {after: 10s}",
 			[]string{"1 at 0s asked assigned 6.05s", "2 at 16.05s asked assigned 6.05s"},
 		},
+		"after a power cut": {
+			"count: 2, arrive: constant 1/s, until: online, stay: 1m, reboots: {powerCut: 30s, after: 10s}",
+			[]string{
+				"1 at 0s asked assigned 6.05s", "2 at 40s knew assigned 0s",
+				"1 at 1s asked assigned 6.05s", "2 at 41s knew assigned 0s",
+			},
+		},
+		"after two of them": {
+			"count: 1, until: online, stay: 1m, reboots: [{powerCut: 30s, after: 0s}, {powerCut: 50s, after: 5s}, {after: 10s}]",
+			[]string{"1 at 0s asked assigned 6.05s", "2 at 30s knew assigned 0s", "3 at 55s knew assigned 0s", "4 at 2m5s knew assigned 0s"},
+		},
 		"with an earlier life": {
 			"count: 1, cached: {hub: " + toastersHub + "}, reboots: {after: 10s}",
 			[]string{"1 at 0s knew assigned 0s", "2 at 10s knew assigned 0s"},

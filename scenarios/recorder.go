@@ -88,6 +88,9 @@ func (b *blocking) leave() {
 func (b *blocking) sum() time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.waiting > 0 {
+		return b.total + time.Since(b.since)
+	}
 	return b.total
 }
 

@@ -69,8 +69,8 @@ type Env struct {
 	// of the cloud; nil is silence.
 	FunctionLog io.Writer
 	Log         *slog.Logger
-	// TargetIsMine names the one host beyond this machine that may be loaded,
-	// and AboveQuota lets it be loaded beyond a real DPS's quota.
+	// TargetIsMine names the host beyond this machine that may be loaded, or several
+	// with commas, and AboveQuota lets it be loaded beyond a real DPS's quota.
 	TargetIsMine string
 	AboveQuota   bool
 	// Dial opens the connections to a webhook that is called directly; nil is the
@@ -104,6 +104,8 @@ type run struct {
 	cloud  *emulator.Cloud // nil for a target
 	calls  *calls          // nil unless the target is a webhook
 	target device.Target
+	// targets are that one by path: the devices are spread over them.
+	targets []device.Target
 	// certificates are the devices', by fleet and arrival; nil where none has one.
 	certificates [][]*tls.Certificate
 	backoffs     []device.Backoff // by fleet
@@ -146,9 +148,11 @@ func (r *run) play(ctx context.Context) (metrics.Report, error) {
 	defer cancel(nil)
 	go r.rec.run(collector, cancel, r.env.Progress)
 
+	machine := lookAfter()
 	health := r.boot(playing)
 	ended := time.Now()
 	end := r.end(health)
+	end.Machine = machine()
 	r.closeCloud()
 	r.rec.stop()
 	collector.Finish(ended)

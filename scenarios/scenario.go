@@ -28,7 +28,11 @@ type Scenario struct {
 	Cloud *Cloud `json:"cloud,omitempty"`
 	// Target is somebody else's, instead of a cloud of ours.
 	Target *Target `json:"target,omitempty"`
-	// TLS bounds what devices speak.
+	// Sources are addresses of this machine that devices are spread over, or the
+	// connections to a webhook, as 127.0.0.2. Each has local ports of its own. Left
+	// out, the system takes one.
+	Sources []string `json:"sources,omitempty" jsonschema:"maxItems=1000"`
+	// TLS is how devices speak it.
 	TLS TLS `json:"tls,omitzero"`
 	// Limits hold the run in bounds.
 	Limits Limits `json:"limits,omitzero"`
@@ -134,6 +138,9 @@ type Target struct {
 	// IDScope the id scope that devices name there.
 	DPS     string `json:"dps,omitempty"`
 	IDScope string `json:"idScope,omitempty"`
+	// Endpoints are the HOST:PORTs of the same DPS, or of the webhook, that devices
+	// are spread over, instead of the one. Its name stays that of dps.
+	Endpoints []string `json:"endpoints,omitempty" jsonschema:"maxItems=1000"`
 	// Webhook is the URL of an allocation function that is called directly,
 	// instead of a DPS. A key in its code is masked; better give it by
 	// --function-key-file or DPSFLEET_FUNCTION_KEY.

@@ -16,6 +16,7 @@ import (
 	"dpsfleet/metrics"
 	"dpsfleet/provisioning"
 	"dpsfleet/provisioning/emulator"
+	"dpsfleet/provisioning/wording"
 )
 
 // Schema is the JSON Schema of the language, for editors. It is made from the
@@ -189,10 +190,7 @@ func pointerOf(location []string) string {
 
 func unknownName(name string, names []string) string {
 	text := fmt.Sprintf("%.40q is not a word of the language", name)
-	if meant := nearest(name, names); meant != "" {
-		text += fmt.Sprintf("; was %q meant?", meant)
-	}
-	return text
+	return text + wording.Suggestion(name, names)
 }
 
 func typeText(k *kind.Type) string {
@@ -209,10 +207,7 @@ func enumText(k *kind.Enum) string {
 		words = append(words, fmt.Sprint(want))
 	}
 	text := fmt.Sprintf("%.40q is not one of %s", fmt.Sprint(k.Got), strings.Join(words, ", "))
-	if meant := nearest(fmt.Sprint(k.Got), words); meant != "" {
-		text += fmt.Sprintf("; was %q meant?", meant)
-	}
-	return text
+	return text + wording.Suggestion(fmt.Sprint(k.Got), words)
 }
 
 // inWords says the kinds of JSON as people who write YAML do.

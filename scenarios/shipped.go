@@ -4,6 +4,8 @@ import (
 	"embed"
 	"fmt"
 	"strings"
+
+	"dpsfleet/provisioning/wording"
 )
 
 //go:embed shipped/*.yaml
@@ -26,11 +28,7 @@ func Shipped() []string {
 func ShippedText(name string) ([]byte, error) {
 	text, err := shipped.ReadFile("shipped/" + name + ".yaml")
 	if err != nil {
-		unknown := fmt.Sprintf("no scenario is called %.40q; `dpsfleet scenarios` lists them", name)
-		if meant := nearest(name, Shipped()); meant != "" {
-			unknown += fmt.Sprintf("; was %q meant?", meant)
-		}
-		return nil, fmt.Errorf("%s", unknown)
+		return nil, fmt.Errorf("no scenario is called %.40q; `dpsfleet scenarios` lists them%s", name, wording.Suggestion(name, Shipped()))
 	}
 	return text, nil
 }

@@ -1,15 +1,12 @@
+//go:build unix
+
 package scenarios_test
 
 import (
-	"bufio"
-	"fmt"
 	"net"
 	"net/http"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"testing"
 	"time"
 
@@ -21,56 +18,23 @@ import (
 	"dpsfleet/scenarios"
 )
 
-// webhookProcess is the environment variable that makes this test binary the
-// webhook.
-const webhookProcess = "DPSFLEET_TEST_WEBHOOK"
-
-func TestMain(m *testing.M) {
-	if os.Getenv(webhookProcess) != "" {
-		answerAtOnce()
-	}
-	os.Exit(m.Run())
-}
-
-// answerAtOnce is a webhook that only answers. It ends with its standard input.
+// answerAtOnce is a webhook that only answers.
 func answerAtOnce() {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		os.Exit(1)
+		fail(err)
 	}
-	fmt.Println("http://" + listener.Addr().String() + allocation.Path)
+	say("http://" + listener.Addr().String() + allocation.Path)
 	go http.Serve(listener, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json; charset=utf-8")
 		w.Write([]byte(toasterAnswer))
 	}))
-	bufio.NewReader(os.Stdin).ReadByte()
-	os.Exit(0)
+	sayUsage()
 }
 
 func startWebhook(b *testing.B) (url string) {
-	self, err := os.Executable()
-	if err != nil {
-		b.Fatal(err)
-	}
-	cmd := exec.Command(self)
-	cmd.Env = append(os.Environ(), webhookProcess+"=1")
-	stdin, err := cmd.StdinPipe()
-	if err != nil {
-		b.Fatal(err)
-	}
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		b.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { stdin.Close(); cmd.Wait() })
-	line, err := bufio.NewReader(stdout).ReadString('\n')
-	if err != nil {
-		b.Fatal(err)
-	}
-	return strings.TrimSpace(line)
+	startProcess(b, "webhook", nil, &url)
+	return url
 }
 
 const (

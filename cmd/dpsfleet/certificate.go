@@ -8,6 +8,7 @@ import (
 
 	"dpsfleet/provisioning"
 	"dpsfleet/provisioning/emulator"
+	"dpsfleet/provisioning/wording"
 	"dpsfleet/scenarios"
 )
 
@@ -56,7 +57,7 @@ func proofOf(cloud *emulator.Cloud, e provisioning.Enrollment, s scenarios.Scena
 	case byCertificate && group.CA == "" && individual.Certificate == "":
 		return "; x509, of which this process alone has the private key: name a certificate of yours in the scenario, with ca: FILE or certificate: FILE"
 	case byCertificate:
-		return "; x509, " + printable(group.CA+individual.Certificate)
+		return "; x509, " + wording.Printable(group.CA+individual.Certificate)
 	case e.RegistrationID != "":
 		return ""
 	}

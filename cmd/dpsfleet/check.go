@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"dpsfleet/provisioning"
+	"dpsfleet/provisioning/wording"
 	"dpsfleet/scenarios"
 )
 
@@ -36,7 +37,7 @@ a policy seeks and that are not linked. It starts nothing.`,
 				s = s.Scaled(scale)
 			}
 			for _, warning := range s.Warnings() {
-				fmt.Fprintln(p.stderr, "warning:", printable(warning.String()))
+				fmt.Fprintln(p.stderr, "warning:", wording.Printable(warning.String()))
 			}
 			p.printOutlook(s)
 			return nil
@@ -48,7 +49,7 @@ a policy seeks and that are not linked. It starts nothing.`,
 
 func (p *program) printOutlook(s scenarios.Scenario) {
 	o := s.Outlook()
-	fmt.Fprintln(p.stdout, strings.TrimSuffix(s.Name+": "+printable(s.About), ": "))
+	fmt.Fprintln(p.stdout, strings.TrimSuffix(s.Name+": "+wording.PrintableLines(s.About), ": "))
 	if s.Target != nil && s.Target.Webhook != "" {
 		fmt.Fprintf(p.stdout, "Each device is one call of %s, without a DPS.\n", provisioning.MaskURL(s.Target.Webhook))
 	}
@@ -72,7 +73,7 @@ func (p *program) printBoots(o scenarios.Outlook) {
 	}
 	for _, f := range o.Fleets {
 		if f.Boots > 1 {
-			fmt.Fprintf(p.stdout, "each of %s boots %d times\n", printable(f.Name), f.Boots)
+			fmt.Fprintf(p.stdout, "each of %s boots %d times\n", wording.Printable(f.Name), f.Boots)
 		}
 	}
 	fmt.Fprintf(p.stdout, "%d boots in all\n", o.Boots)
@@ -80,5 +81,5 @@ func (p *program) printBoots(o scenarios.Outlook) {
 
 func (p *program) printPlan(name string, devices int, first, last time.Duration, peak int) {
 	fmt.Fprintf(p.stdout, "%-14s %9d  %10s  %10s  %d/s\n",
-		printable(name), devices, first.Round(time.Millisecond), last.Round(time.Millisecond), peak)
+		wording.Printable(name), devices, first.Round(time.Millisecond), last.Round(time.Millisecond), peak)
 }

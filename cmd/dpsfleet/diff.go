@@ -28,10 +28,13 @@ Exit codes: 0 nothing differs, or nothing but moves that --allow-moved allows;
 		Example: `  dpsfleet stress --replay before.ndjson http://localhost:7071/api/HttpTrigger1 --record after.ndjson
   dpsfleet diff before.ndjson after.ndjson
   dpsfleet diff before.ndjson after.ndjson --allow-moved '*-new-toasters-*'`,
-		Args: wants("the recording of before", "the recording of after"),
+		Args: wants("the first recording", "the second recording"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if all {
 				opts.Examples = -1
+			}
+			if err := opts.Check(); err != nil {
+				return usage(cmd, "--allow-moved: %w", err)
 			}
 			d, err := allocation.Diff(cmd.Context(), args[0], args[1], opts)
 			if err != nil {

@@ -132,7 +132,7 @@ func (p *program) emulate(cmd *cobra.Command, name string, flags *emulateFlags) 
 	config.State = flags.state
 	config.MayCall = flags.mayCall
 	config.FunctionLog = p.stdout
-	config.Log = slog.New(slog.NewTextHandler(p.stderr, nil))
+	config.Log = p.log.logger(p.stderr, slog.LevelInfo)
 	if flags.quotas != "" {
 		if config.Quotas, err = emulator.ParseQuotas(flags.quotas); err != nil {
 			return usage(cmd, "--quotas: %s", err)

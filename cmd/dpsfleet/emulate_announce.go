@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"dpsfleet/provisioning/emulator"
+	"dpsfleet/provisioning/wording"
 	"dpsfleet/scenarios"
 )
 
@@ -25,7 +26,7 @@ func (p *program) announce(cloud *emulator.Cloud, s scenarios.Scenario, flags *e
 		if e.RegistrationID != "" {
 			kind = "enrollment       "
 		}
-		fmt.Fprintf(p.stdout, "%s %s%s\n", kind, printable(e.ID()), proofOf(cloud, e, s, flags))
+		fmt.Fprintf(p.stdout, "%s %s%s\n", kind, wording.Printable(e.ID()), proofOf(cloud, e, s, flags))
 	}
 	fmt.Fprintln(p.stdout, "device key        `dpsfleet key --registration-id ID` derives one from its group's")
 	if !flags.plain {

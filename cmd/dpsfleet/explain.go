@@ -10,6 +10,7 @@ import (
 	"dpsfleet/metrics"
 	"dpsfleet/metrics/report"
 	"dpsfleet/provisioning"
+	"dpsfleet/provisioning/wording"
 )
 
 func (p *program) explainCommand() *cobra.Command {
@@ -27,18 +28,23 @@ told, and what that most likely comes from.`,
 	}
 }
 
+// tellUnread is of how many lines that cannot be read the reason is told.
+const tellUnread = 3
+
 func (p *program) explain(log, id string) error {
 	run, err := metrics.ReadRun(log) // without it the story has no frame, and says so
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		fmt.Fprintf(p.stderr, "dpsfleet: %s\n", printable(err.Error()))
+		fmt.Fprintf(p.stderr, "dpsfleet: %s\n", wording.PrintableLines(err.Error()))
 	}
-	found := false
+	found, unread := false, 0
 	for boot, err := range metrics.ReadLog(log) {
 		if errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 		if err != nil {
-			fmt.Fprintf(p.stderr, "dpsfleet: %s\n", printable(err.Error()))
+			if unread++; unread <= tellUnread {
+				fmt.Fprintf(p.stderr, "dpsfleet: %s\n", wording.PrintableLines(err.Error()))
+			}
 			continue
 		}
 		if provisioning.SameID(boot.ID) != provisioning.SameID(id) {
@@ -48,6 +54,9 @@ func (p *program) explain(log, id string) error {
 		if err := report.Explain(p.stdout, boot, run, p.options()); err != nil {
 			return err
 		}
+	}
+	if unread > tellUnread {
+		fmt.Fprintf(p.stderr, "dpsfleet: %d more lines could not be read\n", unread-tellUnread)
 	}
 	if !found {
 		return fmt.Errorf("%s holds no boot of %q", log, id)

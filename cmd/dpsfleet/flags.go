@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -8,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -88,10 +90,11 @@ func (p *program) groupKey(file string) (provisioning.Key, error) {
 // targetFlags say which cloud a verb works against; none is the embedded one.
 type targetFlags struct {
 	endpoint, idScope, ca, gateway, serverName string
+	endpoints                                  []string // all of --endpoint
 	groupKeyFile, deviceKeyFile                string
 	cert, key                                  string
 	webhook, functionKeyFile                   string
-	hubs                                       []string
+	hubs, sources                              []string
 	insecure                                   bool
 	network                                    string
 	targetIsMine                               string
@@ -103,7 +106,8 @@ func (f *targetFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.network, "network", "tls", "`NETWORK` between devices and cloud: tls, wss (MQTT over WebSocket), tcp (MQTT in the clear) or memory")
 	flags.StringVar(&f.webhook, "webhook", "", "your own allocation function's `URL`, called by the embedded DPS instead of the policy")
 	flags.StringVar(&f.functionKeyFile, "function-key-file", "", "`FILE` with that function's key (- is standard input); otherwise DPSFLEET_FUNCTION_KEY")
-	flags.StringVar(&f.endpoint, "endpoint", "", "`HOST[:PORT]` of a DPS instead of the embedded one; port 8883, or 443 with --network wss")
+	flags.StringVar(&f.endpoint, "endpoint", "", "`HOST[:PORT]` of a DPS instead of the embedded one; port 8883, or 443 with --network wss; over several of the same DPS, with commas, devices are spread")
+	addSources(cmd, &f.sources)
 	flags.StringVar(&f.idScope, "id-scope", "", "the id `SCOPE` of that DPS, as 0ne00002193")
 	flags.StringVar(&f.groupKeyFile, "group-key-file", "", "`FILE` with the enrollment group's key (- is standard input); otherwise DPS_GROUP_KEY")
 	flags.StringVar(&f.deviceKeyFile, "device-key-file", "", "`FILE` with a device's own key, used as it is")
@@ -112,8 +116,12 @@ func (f *targetFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.gateway, "gateway", "", "`HOST:PORT` that every hub connection goes to, as GatewayHostName does")
 	flags.StringSliceVar(&f.hubs, "hub", nil, "a `HUB` that devices may dial, beside the scenario's")
 	flags.BoolVar(&f.insecure, "insecure", false, "take any certificate; the verdict says so")
-	flags.StringVar(&f.targetIsMine, "target-is-mine", "", "the `HOST` beyond this machine that is yours to load")
+	flags.StringVar(&f.targetIsMine, "target-is-mine", "", "the `HOST` beyond this machine that is yours to load; several with commas")
 	flags.BoolVar(&f.aboveQuota, "above-quota", false, "load it beyond 16 registrations a second")
+}
+
+func addSources(cmd *cobra.Command, to *[]string) {
+	cmd.Flags().StringSliceVar(to, "source", nil, "connect from this `ADDRESS` of this machine; over several, with commas, devices are spread")
 }
 
 // apply turns a scenario to the cloud that the flags name.
@@ -127,7 +135,17 @@ func (f *targetFlags) apply(p *program, cmd *cobra.Command, s scenarios.Scenario
 	if !slices.Contains(scenarios.Networks(), env.Network) {
 		return s, env, usage(cmd, "--network %q is none of tls, wss, tcp and memory", f.network)
 	}
-	f.endpoint = withPort(f.endpoint, env.Network)
+	if len(f.sources) > 0 {
+		s.Sources = f.sources
+	}
+	if err := s.CheckSources(); err != nil {
+		return s, env, usage(cmd, "--source: %w", err)
+	}
+	endpoints := strings.Split(f.endpoint, ",")
+	for i := range endpoints {
+		endpoints[i] = withPort(endpoints[i], env.Network)
+	}
+	f.endpoint, f.endpoints = endpoints[0], endpoints
 	f.gateway = withPort(f.gateway, env.Network)
 	if s.Target != nil && s.Target.Webhook != "" && f.endpoint == "" {
 		s, err := f.applyDirect(p, cmd, s)
@@ -203,6 +221,9 @@ func (p *program) webhookURL(cmd *cobra.Command, flag, text, keyFile string) (st
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return "", usage(cmd, "%s %q is not a URL, as http://localhost:7071/api/HttpTrigger1 is", flag, provisioning.MaskURL(text))
 	}
+	if _, err := strconv.ParseUint(cmp.Or(u.Port(), "443"), 10, 16); err != nil {
+		return "", usage(cmd, "%s: %s is no port", flag, u.Port())
+	}
 	query := u.Query()
 	if query.Get("code") != "" {
 		fmt.Fprintln(p.stderr, "dpsfleet: the function key is in the URL, where the shell's history keeps it; --function-key-file takes it from a file")
@@ -242,6 +263,12 @@ func (f *targetFlags) applyTarget(p *program, cmd *cobra.Command, s scenarios.Sc
 	host, _, err := net.SplitHostPort(target.DPS)
 	if err != nil {
 		return s, usage(cmd, "--endpoint %q is not HOST:PORT, as global.azure-devices-provisioning.net:8883 is", target.DPS)
+	}
+	if f.endpoint != "" {
+		target.Endpoints = f.endpoints[1:]
+		if len(target.Endpoints) > 0 {
+			target.Endpoints = f.endpoints
+		}
 	}
 	target.Webhook, target.Requests, target.HTTP = "", scenarios.Requests{}, scenarios.HTTP{}
 	target.Hubs = append(target.Hubs, f.hubs...)

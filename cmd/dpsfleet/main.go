@@ -13,12 +13,12 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"strings"
 	"sync"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
+	"dpsfleet/provisioning/wording"
 	"dpsfleet/scenarios"
 )
 
@@ -58,6 +58,7 @@ type program struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	getenv         func(string) string
+	log            logFlags
 }
 
 func (p *program) command() *cobra.Command {
@@ -78,6 +79,7 @@ nothing needs a subscription.`,
 		Args:          noSuchVerb,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	p.log.add(root)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{cmd.CommandPath(), err}
 	})
@@ -99,15 +101,15 @@ func (p *program) exit(err error) int {
 	case errors.As(err, &verdict):
 		return int(verdict)
 	case errors.As(err, &usage):
-		fmt.Fprintf(p.stderr, "dpsfleet: %s\n`%s --help` shows what there is.\n", printable(usage.err.Error()), usage.verb)
+		fmt.Fprintf(p.stderr, "dpsfleet: %s\n`%s --help` shows what there is.\n", wording.PrintableLines(usage.err.Error()), usage.verb)
 		return exitUsage
 	case errors.As(err, &mistakes):
 		for _, m := range mistakes {
-			fmt.Fprintln(p.stderr, printable(m.String()))
+			fmt.Fprintln(p.stderr, wording.Printable(m.String()))
 		}
 		return exitUsage
 	}
-	fmt.Fprintf(p.stderr, "dpsfleet: %s\n", printable(err.Error()))
+	fmt.Fprintf(p.stderr, "dpsfleet: %s\n", wording.PrintableLines(err.Error()))
 	return exitCouldNot
 }
 
@@ -151,16 +153,6 @@ func wants(names ...string) cobra.PositionalArgs {
 		}
 		return nil
 	}
-}
-
-// printable keeps what came from files and the wire from working the terminal.
-func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' && r != '\n' && r != '\t' || 0x7f <= r && r < 0xa0 {
-			return '\uFFFD'
-		}
-		return r
-	}, text)
 }
 
 // forgiving is a writer whose reader may have gone: what is printed is lost

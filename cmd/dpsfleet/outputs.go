@@ -13,6 +13,7 @@ import (
 
 	"dpsfleet/metrics"
 	"dpsfleet/metrics/report"
+	"dpsfleet/provisioning/wording"
 )
 
 // reportFlags name the files that a report is also written to.
@@ -160,6 +161,6 @@ func (p *program) result(verdict, written error) error {
 	if verdict == nil || written == nil {
 		return errors.Join(verdict, written)
 	}
-	fmt.Fprintf(p.stderr, "dpsfleet: %s\n", printable(written.Error()))
+	fmt.Fprintf(p.stderr, "dpsfleet: %s\n", wording.PrintableLines(written.Error()))
 	return verdict
 }

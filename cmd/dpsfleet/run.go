@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -39,6 +41,8 @@ them as one.`,
   dpsfleet run contoso-mixed --record before.ndjson --redact deviceRuntimeContext.payload.owner
   dpsfleet run contoso-mixed --report run.html --junit run.xml
   dpsfleet run mine.yaml --shard 2/3
+  dpsfleet run contoso-mixed --scale 40 --source 127.0.0.2,127.0.0.3
+  dpsfleet run contoso-mixed --ui 127.0.0.1:8080 --linger
   dpsfleet run contoso-mixed --metrics 127.0.0.1:9464 --linger 5m
   dpsfleet run contoso-mixed --webhook https://localhost:7071/api/HttpTrigger1 --function-key-file key
   dpsfleet run mine.yaml --endpoint global.azure-devices-provisioning.net:8883 --id-scope 0ne00AAAAAA \
@@ -50,8 +54,7 @@ them as one.`,
 		},
 	}
 	target.add(cmd)
-	flags.metrics.add(cmd)
-	flags.metrics.addLinger(cmd)
+	flags.watch.add(cmd)
 	flags.files.add(cmd, "report")
 	cmd.Flags().StringVar(&flags.log, "log", "", "`FILE` for the log, .ndjson or .ndjson.zst; NAME-TIME.ndjson if not given")
 	cmd.Flags().BoolVar(&flags.noLog, "no-log", false, "write no log")
@@ -71,7 +74,7 @@ type runFlags struct {
 	json, quiet bool
 	noLog       bool
 	record      recordFlags
-	metrics     metricsFlags
+	watch       watching
 	files       reportFlags
 	shard       string
 }
@@ -112,36 +115,51 @@ func (p *program) play(cmd *cobra.Command, s scenarios.Scenario, env scenarios.E
 		fmt.Fprintf(p.stderr, "loading %s\n", loads)
 	}
 	p.collectLess(s.Outlook().Plan.Devices)
-	shown, err := flags.metrics.show(cmd)
+	shown, page, err := flags.watch.open(p, cmd)
 	if err != nil {
 		return err
 	}
 	defer shown.close()
+	defer page.close()
 	if !flags.quiet {
 		shown.announce(p)
+		page.announce(p)
+		p.announceStrain(s, env)
 	}
 	files, err := flags.files.open(cmd)
 	if err != nil {
 		return err
 	}
 	defer files.close()
-	env.Folds = append(shown.folds(), files.folds()...)
+	env.Folds = slices.Concat(shown.folds(), page.folds(), files.folds())
 	if env.Record, err = flags.record.record(cmd); err != nil {
 		return err
 	}
 	progress := p.progress(flags.quiet)
 	env.Progress = progress.show
+	env.Log = p.log.logger(progress, slog.LevelWarn)
+	env.Log.Info("the run starts", "scenario", s.Name, "seed", s.Seed, "log", env.LogPath)
 	r, err := scenarios.Run(cmd.Context(), s, env)
 	progress.clear()
+	env.Log.Info("the run is over", "scenario", s.Name, "verdict", r.Run.Verdict, "due", r.Due, "accounted", r.Accounted, "took", r.Took.Duration())
 	var setup *scenarios.SetupError
 	if err != nil && !errors.As(err, &setup) {
 		return err
 	}
 	err = p.result(p.tell(r, flags.json, err), files.write(r))
 	if setup == nil {
-		shown.linger(p, cmd.Context(), flags.metrics.linger)
+		flags.watch.stay(cmd.Context(), p)
 	}
 	return err
+}
+
+// announceStrain says what the run is likely to lack on this machine.
+func (p *program) announceStrain(s scenarios.Scenario, env scenarios.Env) {
+	for _, finding := range scenarios.Preflight(s, env) {
+		if finding.Short() && finding.Estimate {
+			fmt.Fprintln(p.stderr, "note:", finding)
+		}
+	}
 }
 
 // collectLess trades memory that is there for CPU that a load generator lacks:
@@ -186,56 +204,15 @@ func (p *program) options() report.Options {
 }
 
 func isTerminal(w io.Writer) bool {
+	file := fileOf(w)
+	return file != nil && term.IsTerminal(int(file.Fd()))
+}
+
+// fileOf is the file that w writes to; nil if it is none.
+func fileOf(w io.Writer) *os.File {
 	if f, ok := w.(*forgiving); ok {
 		w = f.w
 	}
-	file, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(file.Fd()))
-}
-
-// progress shows a run as it goes: one line that is written over on a terminal,
-// a line every ten seconds elsewhere.
-type progress struct {
-	p        *program
-	terminal bool
-	quiet    bool
-	last     time.Time
-}
-
-const (
-	terminalEvery = 200 * time.Millisecond
-	plainEvery    = 10 * time.Second
-)
-
-func (p *program) progress(quiet bool) *progress {
-	return &progress{p: p, terminal: isTerminal(p.stderr), quiet: quiet}
-}
-
-// show is called by the recorder, several times a second.
-func (s *progress) show(at metrics.Progress) {
-	now := time.Now()
-	every := plainEvery
-	if s.terminal {
-		every = terminalEvery
-	}
-	if s.last.IsZero() {
-		s.last = now
-	}
-	if s.quiet || now.Sub(s.last) < every {
-		return
-	}
-	s.last = now
-	line := report.Progress(at, report.Options{})
-	if s.terminal {
-		fmt.Fprintf(s.p.stderr, "\r\x1b[K%s", line)
-		return
-	}
-	fmt.Fprintln(s.p.stderr, line)
-}
-
-// clear takes the line off the terminal.
-func (s *progress) clear() {
-	if s.terminal && !s.quiet {
-		fmt.Fprint(s.p.stderr, "\r\x1b[K")
-	}
+	file, _ := w.(*os.File)
+	return file
 }

@@ -11,6 +11,7 @@ import (
 	"dpsfleet/device"
 	"dpsfleet/provisioning"
 	"dpsfleet/provisioning/mqtt"
+	"dpsfleet/provisioning/wording"
 )
 
 // sampleVersion is of the C SDK whose output the tutorial prints.
@@ -65,18 +66,18 @@ func (s *sample) event(e device.Event) {
 		s.over = true
 		s.failed(e, failure)
 	case e.To == device.Failed:
-		fmt.Fprintf(s.w, "At the hub: %s\n", printable(failure.Error()))
+		fmt.Fprintf(s.w, "At the hub: %s\n", wording.Printable(failure.Error()))
 	case e.To == device.Waiting:
-		fmt.Fprintf(s.w, "(waiting: %s)\n", printable(failure.Error()))
+		fmt.Fprintf(s.w, "(waiting: %s)\n", wording.Printable(failure.Error()))
 	case e.To == device.Online:
-		fmt.Fprintf(s.w, "Initial twin, desired: %s\n", printable(string(e.Desired)))
+		fmt.Fprintf(s.w, "Initial twin, desired: %s\n", wording.PrintableLines(string(e.Desired)))
 	}
 }
 
 func (s *sample) assigned(a *device.Assignment) {
-	fmt.Fprintf(s.w, "\nRegistration Information received from service: %s, deviceId: %s\n", printable(a.Hub), printable(a.DeviceID))
+	fmt.Fprintf(s.w, "\nRegistration Information received from service: %s, deviceId: %s\n", wording.Printable(a.Hub), wording.Printable(a.DeviceID))
 	if len(a.Payload) > 0 {
-		fmt.Fprintf(s.w, "Returned payload: %s\n", printable(string(a.Payload)))
+		fmt.Fprintf(s.w, "Returned payload: %s\n", wording.PrintableLines(string(a.Payload)))
 	}
 }
 
@@ -86,7 +87,7 @@ func (s *sample) failed(e device.Event, failure *device.Failure) {
 	}
 	if a := e.Assignment; a != nil && a.Status == provisioning.Failed {
 		fmt.Fprintf(s.w, "Error: Provisioning Failure: OperationId: %s - Date: %s - Msg: %s\n",
-			printable(a.OperationID), a.LastUpdated, printable(a.Message))
+			wording.Printable(a.OperationID), a.LastUpdated, wording.Printable(a.Message))
 		fmt.Fprintln(s.w, "Error: Unable to process registration reply.")
 		fmt.Fprintln(s.w, "Error: Failure retrieving data from the provisioning service")
 	}
@@ -95,7 +96,7 @@ func (s *sample) failed(e device.Event, failure *device.Failure) {
 		result = string(failure.Outcome)
 	}
 	fmt.Fprintf(s.w, "\nFailure registering device: %s\n", result)
-	fmt.Fprintf(s.w, "(%s: %s)\n", failure.Outcome, printable(failure.Error()))
+	fmt.Fprintf(s.w, "(%s: %s)\n", failure.Outcome, wording.Printable(failure.Error()))
 }
 
 // reachedDPS reports whether DPS answered, which the sample has called connected

@@ -26,6 +26,7 @@ which are p(99) under a second and 1 % of the calls unexpected if you name none.
 		Example: `  dpsfleet stress http://localhost:7071/api/HttpTrigger1 --rate 500/s --for 30s
   dpsfleet stress URL --arrive 'ramp 10/s to 500/s over 30s' --for 1m --threshold 'time_to_assigned p(99) < 500ms'
   dpsfleet stress URL --scenario webhook-stress --function-key-file key
+  dpsfleet stress URL --rate 200/s --for 10m --ui 127.0.0.1:8080
   dpsfleet stress URL --find-limit
   dpsfleet stress URL --rate max --in-flight 64 --for 10s --no-log
   dpsfleet stress URL --replay before.ndjson --record after.ndjson`,
@@ -34,8 +35,7 @@ which are p(99) under a second and 1 % of the calls unexpected if you name none.
 	}
 	f.addLoad(cmd)
 	f.addCall(cmd)
-	f.run.metrics.add(cmd)
-	f.run.metrics.addLinger(cmd)
+	f.run.watch.add(cmd)
 	f.run.record.add(cmd)
 	f.run.files.add(cmd, "report")
 	cmd.Flags().StringVar(&f.run.log, "log", "", "`FILE` for the log, .ndjson or .ndjson.zst; NAME-TIME.ndjson if not given")
@@ -62,6 +62,7 @@ type stressFlags struct {
 	headers                    []string
 	individual, repeated, x509 string
 	ca, functionKeyFile        string
+	sources                    []string
 	targetIsMine               string
 	aboveQuota                 bool
 }
@@ -94,6 +95,7 @@ func (f *stressFlags) addCall(cmd *cobra.Command) {
 	flags.StringVar(&f.ca, "ca", "", "PEM `FILE` with the root certificate of the webhook")
 	flags.BoolVar(&f.target.Insecure, "insecure", false, "take any certificate; the verdict says so")
 	flags.StringVar(&f.targetIsMine, "target-is-mine", "", "the `HOST` beyond this machine that is yours to load")
+	addSources(cmd, &f.sources)
 	flags.BoolVar(&f.aboveQuota, "above-quota", false, "load it beyond 16 calls a second")
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"dpsfleet/metrics"
+	"dpsfleet/provisioning/wording"
 	"dpsfleet/scenarios"
 )
 
@@ -21,8 +22,8 @@ func (p *program) findLimit(cmd *cobra.Command, s scenarios.Scenario, env scenar
 	if f.maxRate < 1 || f.maxRate > 1e6 {
 		return usage(cmd, "--max-rate %v is not a rate from 1 to 1,000,000 a second", f.maxRate)
 	}
-	if f.run.log != "" || f.run.record.path != "" || f.run.json || f.run.metrics.address != "" || f.run.files != (reportFlags{}) {
-		return usage(cmd, "--find-limit is many runs: --log, --record, --json, --metrics and files for a report are for one")
+	if f.run.log != "" || f.run.record.path != "" || f.run.json || f.run.watch.asked() || f.run.files != (reportFlags{}) {
+		return usage(cmd, "--find-limit is many runs: --log, --record, --json, --metrics, --ui and files for a report are for one")
 	}
 	if s.Loads() != "" && env.TargetIsMine != "" && !f.aboveQuota {
 		return usage(cmd, "--find-limit goes beyond 16 calls a second; say --above-quota if the webhook is to bear that")
@@ -71,7 +72,7 @@ func (p *program) printRound(r scenarios.Round) {
 		}
 	}
 	if len(r.GaveWay) > 0 {
-		fmt.Fprintf(p.stdout, "  (%s)", printable(strings.Join(r.GaveWay, "; ")))
+		fmt.Fprintf(p.stdout, "  (%s)", wording.Printable(strings.Join(r.GaveWay, "; ")))
 	}
 	fmt.Fprintln(p.stdout)
 }
@@ -86,11 +87,12 @@ func (p *program) tellLimit(cmd *cobra.Command, found scenarios.Found) error {
 		fmt.Fprintf(p.stdout, "%.0f/s met all; more was not to be tried (--max-rate)\n", found.Highest)
 		return nil
 	}
-	why := printable(strings.Join(found.Failed.GaveWay, "; "))
-	if found.Failed.Limited {
-		why = "this machine, and not the webhook: " + why
-	}
-	if found.Highest == 0 {
+	why := wording.Printable(strings.Join(found.Failed.GaveWay, "; "))
+	switch {
+	case found.Failed.Limited:
+		fmt.Fprintf(p.stdout, "the limit was not found: %.0f/s met all, and what gave way at %.0f/s is this machine, not the webhook: %s\n", found.Highest, found.Failed.Rate, why)
+		return verdictError(metrics.ExitLimited)
+	case found.Highest == 0:
 		fmt.Fprintf(p.stdout, "not even %.0f/s met all; what gave way: %s\n", found.Failed.Rate, why)
 		return verdictError(exitUnmet)
 	}

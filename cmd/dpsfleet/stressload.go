@@ -126,6 +126,12 @@ func (f *stressFlags) bounded(cmd *cobra.Command, s scenarios.Scenario) (scenari
 	if cmd.Flags().Changed("seed") {
 		s.Seed = f.run.seed
 	}
+	if len(f.sources) > 0 {
+		s.Sources = f.sources
+	}
+	if err := s.CheckSources(); err != nil {
+		return s, usage(cmd, "--source: %w", err)
+	}
 	switch {
 	case f.inFlight < 0:
 		return s, usage(cmd, "--in-flight %d is not a number from 1", f.inFlight)

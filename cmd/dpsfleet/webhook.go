@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"dpsfleet/provisioning/allocation"
+	"dpsfleet/provisioning/wording"
 	"dpsfleet/scenarios"
 )
 
@@ -105,7 +106,8 @@ func readPolicy(cmd *cobra.Command, name string) (allocation.Policy, error) {
 	if !strings.ContainsAny(name, `./\`) {
 		policy, ok := allocation.Shipped(name)
 		if !ok {
-			return policy, usage(cmd, "no policy is called %q; there are %s, or a file", name, strings.Join(allocation.ShippedNames(), ", "))
+			names := allocation.ShippedNames()
+			return policy, usage(cmd, "no policy is called %q; there are %s, or a file%s", name, strings.Join(names, ", "), wording.Suggestion(name, names))
 		}
 		return policy, nil
 	}
@@ -118,7 +120,9 @@ func readPolicy(cmd *cobra.Command, name string) (allocation.Policy, error) {
 
 // serve serves until ctx ends, and lets calls that are under way end.
 func serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, Protocols: new(http.Protocols)}
+	server.Protocols.SetHTTP1(true)
+	server.Protocols.SetUnencryptedHTTP2(true) // for stress --http2: the listener has no TLS
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(listener) }()
 	select {

@@ -51,6 +51,9 @@ func stages(b metrics.Boot) []step {
 		if s.Stage == device.Off {
 			step.text = "late"
 		}
+		if s.Resumed {
+			step.text += ", an earlier TLS session taken up"
+		}
 		if s.Why != "" {
 			step.text += ": " + clean(s.Why)
 		}

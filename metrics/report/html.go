@@ -232,5 +232,19 @@ func facts(r metrics.Report) []figure {
 	return append(all,
 		figure{"Versions", line(strings.Join(versions, ", "))},
 		figure{"Generator", fmt.Sprintf("lateness p99 %v, %s boots in flight at the most, recorder blocked for %v", h.LatenessP99, thousands(h.PeakInFlight), h.Blocked)},
+		figure{"Machine", machine(r.Run.Machine)},
 	)
+}
+
+// machine is what the program took of it.
+func machine(m metrics.Machine) string {
+	if m.CPUs == 0 { // a log without its X.run.json
+		return "-"
+	}
+	text := fmt.Sprintf("%.1f of %d CPUs on average, %.1f in the busiest second, %.0f %% of it collecting garbage; at the most %.0f MiB in the heap, %s goroutines",
+		m.CPU, m.CPUs, m.BusiestCPU, 100*m.GC, float64(m.Heap)/(1<<20), thousands(m.Goroutines))
+	if m.Files > 0 {
+		text += ", " + thousands(m.Files) + " open files"
+	}
+	return text
 }

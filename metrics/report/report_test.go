@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -243,14 +244,37 @@ func TestLifeOnOneLine(t *testing.T) {
 }
 
 func TestProgressLine(t *testing.T) {
-	p := metrics.Progress{Elapsed: 12345 * time.Millisecond, Planned: 1000, Ended: 700, Unexpected: 1, Rate: 58.3}
+	p := metrics.Progress{Elapsed: 12345 * time.Millisecond, Planned: 1000, Ended: 700, Unexpected: 1, Recent: 58.3, Left: 5100 * time.Millisecond}
 	p.Stages[device.Dialing], p.Stages[device.Assigning] = 3, 240
-	want := "12.0s  700 of 1,000 booted  58/s  1 unexpected  dialing 3 · assigning 240"
+	want := "12s  700 of 1,000 booted  58/s  about 5s left  1 unexpected  dialing 3 · assigning 240"
 	if got := report.Progress(p, report.Options{}); got != want {
 		t.Errorf("%s\nwant %s", got, want)
 	}
-	if got := report.Progress(p, report.Options{Width: 10}); got != "12.0s  70…" {
+	if got := report.Progress(p, report.Options{Width: 10}); got != "12s  700 …" {
 		t.Errorf("cut to %q", got)
+	}
+}
+
+func TestDisplay(t *testing.T) {
+	p := metrics.Progress{Elapsed: 75 * time.Second, Planned: 1000, Ended: 700, Recent: 58.3, Left: 5100 * time.Millisecond}
+	p.Stages[device.Assigning] = 240
+	p.Fleets = []metrics.FleetProgress{{Name: "toasters", Planned: 700, Ended: 600, Unexpected: 2}, {Name: "pumps\x1b", Planned: 300, Ended: 100}}
+	want := []string{
+		"━━━━━━━━━━━━━━━━┄┄┄┄┄┄┄┄  1m 15s  700 of 1,000 booted  58/s  about 5s left",
+		"assigning 240",
+		"toasters   600/700  2 unexpected",
+		`pumps\x1b  100/300`,
+	}
+	if got := report.Display(p, report.Options{}); !slices.Equal(got, want) {
+		t.Errorf("%q\nwant %q", got, want)
+	}
+	if got := report.Display(p, report.Options{Width: 60})[0]; got != "1m 15s  700 of 1,000 booted  58/s  about 5s left" {
+		t.Errorf("in a narrow window %q", got)
+	}
+	for _, line := range report.Display(p, report.Options{Width: 20, Color: true}) {
+		if n := report.Visible(line); n > 20 {
+			t.Errorf("%d columns: %q", n, line)
+		}
 	}
 }
 

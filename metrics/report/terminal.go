@@ -63,7 +63,7 @@ func (p *page) times(r metrics.Report) {
 	}
 	p.printf("time to assigned  p50 %v p90 %v p95 %v p99 %v max %v", t.P50, t.P90, t.P95, t.P99, t.Max)
 	var stages []string
-	for _, name := range []string{"dial", "tls", "register", "assigning"} {
+	for _, name := range []string{"dial", "tls", "tls_resumed", "register", "assigning"} {
 		if t, ok := named[name]; ok {
 			stages = append(stages, fmt.Sprintf("%s %v", name, t.P50))
 		}

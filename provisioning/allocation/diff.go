@@ -80,13 +80,21 @@ type DiffOptions struct {
 	Examples int
 }
 
+// Check says what is wrong with the globs.
+func (o DiffOptions) Check() error {
+	for _, glob := range o.AllowMoved {
+		if _, err := path.Match(glob, ""); err != nil {
+			return fmt.Errorf("%q is no pattern of hub names, as *-new-* is", glob)
+		}
+	}
+	return nil
+}
+
 // Diff compares two recordings by registration id: a device's last call decides.
 // It holds some hundred bytes of a device, so a million fit.
 func Diff(ctx context.Context, first, second string, opts DiffOptions) (Difference, error) {
-	for _, glob := range opts.AllowMoved {
-		if _, err := path.Match(glob, ""); err != nil {
-			return Difference{}, fmt.Errorf("%q is no pattern of hub names, as *-new-* is", glob)
-		}
+	if err := opts.Check(); err != nil {
+		return Difference{}, err
 	}
 	d := newDiffer(opts)
 	a, err := d.read(ctx, first)

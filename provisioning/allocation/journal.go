@@ -5,10 +5,9 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
-	"strconv"
 	"time"
-	"unicode"
-	"unicode/utf8"
+
+	"dpsfleet/provisioning/wording"
 )
 
 // run is one execution of the function: the decision, and the log that the
@@ -68,7 +67,7 @@ func (j *journal) info(text string) { j.line(information, text) }
 // show logs text that came from outside.
 func (j *journal) show(text []byte) {
 	if !j.silent {
-		j.info(printable(text))
+		j.info(wording.Printable(string(text)))
 	}
 }
 
@@ -89,26 +88,6 @@ func (j *journal) lineAt(at time.Time, level, text string) {
 		j.text.WriteByte(' ')
 	}
 	j.text.WriteString(text + "\n")
-}
-
-// printable is text from outside as it may be shown: whatever a terminal might
-// act on, or a reader not see, is escaped.
-func printable(text []byte) string {
-	out := make([]byte, 0, len(text))
-	for len(text) > 0 {
-		r, size := utf8.DecodeRune(text)
-		switch {
-		case r == utf8.RuneError && size == 1:
-			out = fmt.Appendf(out, `\x%02x`, text[0])
-		case unicode.IsPrint(r):
-			out = append(out, text[:size]...)
-		default:
-			quoted := strconv.QuoteRune(r)
-			out = append(out, quoted[1:len(quoted)-1]...)
-		}
-		text = text[size:]
-	}
-	return string(out)
 }
 
 // newID is a random GUID (RFC 9562, version 4).

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"dpsfleet/provisioning/ndjson"
 )
@@ -57,20 +59,35 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 	}
 }
 
-// Lines of a plain file are there at once, so that a kill takes none of them.
-func TestLineIsThereAtOnce(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "x.ndjson")
-	w, err := ndjson.Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer w.Close()
-	if _, err := w.Write([]byte("1\n")); err != nil {
-		t.Fatal(err)
-	}
-	if got := all(path); len(got) != 1 {
-		t.Errorf("read %q", got)
-	}
+// A line of a plain file is there at once, so that a kill does not take it, and
+// those that come just after it are there a moment later.
+func TestLinesAreThereAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "x.ndjson")
+		w, err := ndjson.Create(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer w.Close()
+		wants := []struct {
+			line  string
+			after time.Duration // since the one before
+			there int           // lines in the file then
+		}{
+			{"1", 0, 1}, {"2", 0, 1}, {"3", time.Millisecond, 1}, {"4", 10 * time.Millisecond, 4},
+			{"5", time.Millisecond, 4}, {"6", time.Millisecond, 4}, {"7", time.Second, 7},
+		}
+		for _, want := range wants {
+			time.Sleep(want.after)
+			synctest.Wait()
+			if _, err := w.Write([]byte(want.line + "\n")); err != nil {
+				t.Fatal(err)
+			}
+			if got := all(path); len(got) != want.there {
+				t.Errorf("after line %s the file holds %q, want %d lines", want.line, got, want.there)
+			}
+		}
+	})
 }
 
 func TestWhatIsWrongWithALineIsNamed(t *testing.T) {

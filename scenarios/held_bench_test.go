@@ -1,0 +1,126 @@
+//go:build unix
+
+package scenarios_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"dpsfleet/device"
+	"dpsfleet/metrics"
+	"dpsfleet/scenarios"
+)
+
+// BenchmarkHeld is what a device takes of this machine's memory that has booted,
+// is online at its hub and has nothing to say: heap and stacks after a
+// collection, and goroutines. The cloud is another process's.
+func BenchmarkHeld(b *testing.B) {
+	for _, w := range []way{{name: "tls13", network: scenarios.NetworkTLS, version: 0x0304}, {name: "plain", network: scenarios.NetworkTCP}} {
+		for _, n := range []int{1000, 5000, 9000} {
+			b.Run(fmt.Sprint(w.name, "/", n), func(b *testing.B) {
+				cloud := cloudProcess(b, w)
+				devices := newBooter(device.Target{
+					Endpoint: cloud.Address, Gateway: cloud.Address, IDScope: "0ne00002193", TLS: w.config(b, cloud), Version: "bench",
+					Declared: func(string) bool { return true },
+				})
+				devices.b = b
+				for b.Loop() {
+					bytes, goroutines := devices.hold(b, n)
+					b.ReportMetric(bytes, "B/device")
+					b.ReportMetric(goroutines, "goroutines/device")
+				}
+				b.ReportMetric(0, "ns/op")
+			})
+		}
+	}
+}
+
+// hold boots n devices, bootAtOnce at a time, keeps them all online, and measures.
+func (t *booter) hold(b *testing.B, n int) (bytes, goroutines float64) {
+	t.boots(bootAtOnce) // what is made once, is
+	before, routines := inUse(), runtime.NumGoroutine()
+	ctx, cancel := context.WithCancel(context.Background())
+	var held sync.WaitGroup
+	repeat(b, n, func() error {
+		d, online := t.next(), make(chan bool, 1)
+		d.Until = device.UntilOnline
+		held.Go(func() {
+			d.Run(ctx, &t.target, time.Now(), func(e device.Event) {
+				if e.To == device.Online || e.To == device.Failed {
+					online <- e.To == device.Online
+				}
+			})
+		})
+		if !<-online {
+			return errors.New("a device did not come online")
+		}
+		return nil
+	})
+	bytes, goroutines = float64(inUse()-before)/float64(n), float64(runtime.NumGoroutine()-routines)/float64(n)
+	cancel()
+	held.Wait()
+	return bytes, goroutines
+}
+
+// BenchmarkMemory is a whole run in one process of its own, cloud included, over
+// memnet: how long until all devices are online, what the process takes at its
+// peak, and how what one boot costs grows with the fleet.
+func BenchmarkMemory(b *testing.B) {
+	for _, n := range []int{1000, 10000, 100000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			for b.Loop() {
+				var got inMemoryFigures
+				startProcess(b, "memory", n, &got)
+				b.ReportMetric(got.Took.Seconds(), "s-until-online")
+				b.ReportMetric(float64(got.Peak)/(1<<20), "MiB-peak")
+				b.ReportMetric(float64(got.Used.CPU.Microseconds())/float64(n), "µs-CPU/boot")
+				b.ReportMetric(float64(got.Used.Allocated)/float64(n), "B-allocated/boot")
+				b.ReportMetric(float64(got.Held)/float64(n), "B/device+cloud")
+				b.ReportMetric(float64(got.Goroutines)/float64(n), "goroutines/device+cloud")
+			}
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
+
+// inMemoryFigures are of one run.
+type inMemoryFigures struct {
+	Took       time.Duration // until all were online
+	Peak       int64         // of the process, with what comes after
+	Used       usage
+	Held       int64
+	Goroutines int
+}
+
+// holdInMemory boots so many devices and holds them online until it has measured.
+func holdInMemory() {
+	var n int
+	readAsked(&n)
+	s := (&booter{}).scenario(n)
+	s.Fleets[0].Until = device.UntilOnline
+	before, began := usedHere(), time.Now()
+	ctx, cancel := context.WithCancel(context.Background())
+	var figures inMemoryFigures
+	var once sync.Once
+	_, err := scenarios.Run(ctx, s, scenarios.Env{Network: scenarios.NetworkMemory, Version: "bench", Progress: func(p metrics.Progress) {
+		if p.Stages[device.Online] < n {
+			return
+		}
+		once.Do(func() {
+			figures.Took, figures.Used = time.Since(began), usedHere().since(before)
+			figures.Goroutines, figures.Held = runtime.NumGoroutine(), inUse()
+			figures.Peak = peakMemory()
+			cancel()
+		})
+	}})
+	if err != nil {
+		fail(err)
+	}
+	say(figures)
+	sayUsage()
+}
