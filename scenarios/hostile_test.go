@@ -33,7 +33,7 @@ type badTarget struct {
 // time and nobody else's: a quarter of them who are at the right door land as if they
 // were alone, and all are counted.
 func TestHostileTargetCostsEachDeviceItsOwnTime(t *testing.T) {
-	devices, perSecond, boot := 500, 500, 5*time.Second
+	devices, perSecond, boot := 500, 100, 10*time.Second
 	if os.Getenv(soakEnv) != "" {
 		devices, perSecond, boot = 12_000, 500, 40*time.Second // of whom 9,000 are unlucky
 	}
