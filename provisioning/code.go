@@ -57,7 +57,12 @@ func codeNames() map[Code]string {
 }
 
 // Name is the code's name in Microsoft's documents, empty if it has none.
-func (c Code) Name() string { return codeNames()[c] }
+func (c Code) Name() string {
+	if c == 0 { // most boots have none
+		return ""
+	}
+	return codeNames()[c]
+}
 
 // String is the number with its name, as a person looks for it.
 func (c Code) String() string {

@@ -31,7 +31,7 @@ func Columns() []Column {
 		{"outcome", "how it ended", func(b *metrics.Boot) string { return string(b.Outcome) }},
 		{"hub", "where DPS sent it", func(b *metrics.Boot) string { return b.Hub }},
 		{"code", "why not, as a number", func(b *metrics.Boot) string { return number(int(b.Code)) }},
-		{"code_name", "and as a name", func(b *metrics.Boot) string { return codeName(b) }},
+		{"code_name", "and as a name", func(b *metrics.Boot) string { return b.Code.Name() }},
 		{"substatus", "of the assignment", func(b *metrics.Boot) string { return b.Substatus }},
 		{"sdk_result", "what Microsoft's C SDK calls it", func(b *metrics.Boot) string { return string(b.Result) }},
 		{"error", "what the device was told", func(b *metrics.Boot) string { return b.Error }},
@@ -109,11 +109,6 @@ func number(n int) string {
 		return ""
 	}
 	return strconv.Itoa(n)
-}
-
-func codeName(b *metrics.Boot) string {
-	_, name, _ := strings.Cut(b.Code.String(), " ")
-	return name
 }
 
 func decimals(m metrics.Millis) string {

@@ -12,7 +12,7 @@ import (
 // reader escaped: control characters, those that turn the direction of text
 // around, those that cannot be seen, and bytes that are no UTF-8.
 func Printable(text string) string {
-	if !strings.ContainsFunc(text, unprintable) && utf8.ValidString(text) {
+	if plain(text) || !strings.ContainsFunc(text, unprintable) && utf8.ValidString(text) {
 		return text
 	}
 	out := make([]byte, 0, len(text)+len(text)/4)
@@ -39,6 +39,16 @@ func PrintableLines(text string) string {
 		lines[i] = Printable(lines[i])
 	}
 	return strings.Join(lines, "\n")
+}
+
+// plain reports whether a text is ASCII that prints, as nearly all is.
+func plain(text string) bool {
+	for i := range len(text) {
+		if text[i] < ' ' || text[i] > '~' {
+			return false
+		}
+	}
+	return true
 }
 
 func unprintable(r rune) bool { return !unicode.IsPrint(r) }
