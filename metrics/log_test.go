@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -177,8 +178,8 @@ func TestBadLinesAreNamed(t *testing.T) {
 
 // A device that is always full stands for a disk that is.
 func TestFullDiskIsASentenceAndTheRunGoesOn(t *testing.T) {
-	if _, err := os.Stat("/dev/full"); err != nil {
-		t.Skip("no device that is always full here")
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux has a device that is always full")
 	}
 	dir := t.TempDir()
 	path := filepath.Join(dir, "run.ndjson")

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -64,4 +66,24 @@ func (p *program) pointHTTPS(address string, flags *emulateFlags) error {
 		fmt.Fprintln(p.stdout, "SDKs              over WebSocket and HTTPS they dial port 443 and no other: emulate with --https 127.0.0.1:443 (it needs a privilege), or give Node's an agent with this port")
 	}
 	return nil
+}
+
+// served is what a run shows while it goes on, and after it.
+type served struct {
+	stop context.CancelFunc
+	done chan error
+}
+
+// serveBeside serves until close: the end of ctx, which stops the run, leaves its
+// end to be looked at.
+func serveBeside(ctx context.Context, listener net.Listener, handler http.Handler) served {
+	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	s := served{stop, make(chan error, 1)}
+	go func() { s.done <- serve(ctx, listener, handler) }()
+	return s
+}
+
+func (s served) close() {
+	s.stop()
+	<-s.done
 }

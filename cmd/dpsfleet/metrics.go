@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -31,22 +30,18 @@ func (f *metricsFlags) show(cmd *cobra.Command) (*shown, error) {
 		return nil, fmt.Errorf("serving metrics: %w", listenError("--metrics", err))
 	}
 	f.address = listener.Addr().String() // with its port, where a free one was asked for
-	s := &shown{metrics: prom.New(), address: f.address, done: make(chan error, 1)}
+	s := &shown{metrics: prom.New(), address: f.address}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", s.metrics.Handler())
-	// A run that is stopped still shows its end.
-	ctx, stop := context.WithCancel(context.WithoutCancel(cmd.Context()))
-	s.stop = stop
-	go func() { s.done <- serve(ctx, listener, mux) }()
+	s.served = serveBeside(cmd.Context(), listener, mux)
 	return s, nil
 }
 
 // shown are metrics that are being served; nil are none.
 type shown struct {
+	served
 	metrics *prom.Metrics
 	address string
-	stop    context.CancelFunc
-	done    chan error
 }
 
 // folds are what a run is to feed.
@@ -93,7 +88,6 @@ func (s *shown) announce(p *program) {
 
 func (s *shown) close() {
 	if s != nil {
-		s.stop()
-		<-s.done
+		s.served.close()
 	}
 }

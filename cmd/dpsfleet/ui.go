@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"net"
 
@@ -37,19 +36,16 @@ func (f *uiFlags) open(p *program, cmd *cobra.Command) (*ui, error) {
 	if !scenarios.Loopback(host) {
 		fmt.Fprintf(p.stderr, "whoever reaches this machine can read the page at %s: devices, hubs and errors are on it\n", f.address)
 	}
-	u := &ui{page: live.New(live.Options{Host: host}), address: f.address, done: make(chan error, 1)}
-	ctx, stop := context.WithCancel(context.WithoutCancel(cmd.Context()))
-	u.stop = stop
-	go func() { u.done <- serve(ctx, listener, u.page.Handler()) }()
+	u := &ui{page: live.New(live.Options{Host: host}), address: f.address}
+	u.served = serveBeside(cmd.Context(), listener, u.page.Handler())
 	return u, nil
 }
 
 // ui is a page that is being served; nil is none.
 type ui struct {
+	served
 	page    *live.Page
 	address string
-	stop    context.CancelFunc
-	done    chan error
 }
 
 // folds are what a run is to feed.
@@ -70,7 +66,6 @@ func (u *ui) announce(p *program) {
 func (u *ui) close() {
 	if u != nil {
 		u.page.Close()
-		u.stop()
-		<-u.done
+		u.served.close()
 	}
 }

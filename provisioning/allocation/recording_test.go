@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -121,8 +122,8 @@ func TestRecordingCutsALongAnswer(t *testing.T) {
 
 // A disk that is full takes the recording, and nothing else.
 func TestFullDiskIsSaidAtTheEnd(t *testing.T) {
-	if _, err := os.Stat("/dev/full"); err != nil {
-		t.Skip("no device that is always full here")
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux has a device that is always full")
 	}
 	r, err := allocation.CreateRecording(filepath.Join(t.TempDir(), "x.ndjson"), allocation.RecordingInfo{})
 	if err != nil {
