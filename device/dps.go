@@ -45,7 +45,7 @@ func (l *life) provision(ctx context.Context) (*Assignment, *Failure) {
 		if l.Certificate != nil && (failure.Cause == CauseUnauthorized || failure.Cause == CauseConnackRefused) {
 			failure.Cause = CauseCertificate
 		}
-		if !answered(err) {
+		if !answered(err) || d.conn.Acknowledge() != nil {
 			d.drop()
 		}
 		if end, goesOn := l.pause(ctx, failure, again); !goesOn {
@@ -148,7 +148,7 @@ func (d *dps) poll(ctx context.Context) (Assignment, error) {
 // lost connection meanwhile.
 func (d *dps) rest(ctx context.Context) error {
 	until := d.heard.Add(d.next)
-	for {
+	for time.Now().Before(until) {
 		_, err := d.conn.Receive(until)
 		switch {
 		case ctx.Err() != nil:
@@ -159,6 +159,7 @@ func (d *dps) rest(ctx context.Context) error {
 			return fmt.Errorf("waiting for DPS: %w", err)
 		}
 	}
+	return context.Cause(ctx)
 }
 
 // ask publishes a request and waits for its answer. The C SDK takes whatever

@@ -12,8 +12,8 @@ import (
 
 // packetName is a packet's name in MQTT. The codec's own String would show what
 // is in the packet.
-func packetName(p packets.ControlPacket) string {
-	name := strings.TrimPrefix(fmt.Sprintf("%T", p), "*packets.")
+func packetName(p any) string {
+	_, name, _ := strings.Cut(fmt.Sprintf("%T", p), ".")
 	return strings.ToUpper(strings.TrimSuffix(name, "Packet"))
 }
 

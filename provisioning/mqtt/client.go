@@ -184,5 +184,5 @@ func (c *Conn) keep(p *packets.PublishPacket) error {
 	if m.QoS == 0 {
 		return nil
 	}
-	return c.ack(packets.Puback, m.ID)
+	return c.puback(m.ID)
 }

@@ -86,7 +86,9 @@ type Conn struct {
 	connected bool      // CONNECT has come, or CONNACK
 	first     [1]byte   // here waiting reads to, so that it allocates nothing
 	begun     bool      // first is of a packet that is still to be read
-	ahead     []byte    // read beyond the end of a packet; nil nearly always
+	ahead     []byte    // read beyond first, or the end of a packet; nil nearly always
+	gulp      *gulp     // what a bare TCP connection is read with; nil for others
+	owed      []byte    // acknowledgements: they go with the next packet
 	kept      []Message // arrived while the owner waited for something else
 	keepAlive time.Duration
 	active    time.Time // client: last wrote; server: last heard
@@ -104,7 +106,7 @@ type Conn struct {
 // New takes over nc. The end of ctx ends the connection: a call that waits and
 // every later one returns context.Cause(ctx).
 func New(ctx context.Context, nc net.Conn, opt Options) *Conn {
-	c := &Conn{nc: nc, opt: opt.withDefaults()}
+	c := &Conn{nc: nc, opt: opt.withDefaults(), gulp: newGulp(nc)}
 	c.forget = context.AfterFunc(ctx, func() { c.Kick(context.Cause(ctx)) })
 	return c
 }

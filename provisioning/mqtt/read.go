@@ -63,7 +63,7 @@ func (c *Conn) wait(until time.Time) (byte, error) {
 		if len(c.ahead) > 0 {
 			return c.firstAhead(), nil
 		}
-		n, err := c.nc.Read(c.first[:])
+		n, err := c.bite()
 		if n > 0 {
 			return c.first[0], nil
 		}
@@ -84,6 +84,20 @@ func (c *Conn) wait(until time.Time) (byte, error) {
 	}
 }
 
+// bite reads the first byte of a packet, and more where that needs no buffer
+// before there is something to read.
+func (c *Conn) bite() (int, error) {
+	if c.gulp == nil {
+		return c.nc.Read(c.first[:])
+	}
+	data, err := c.gulp.read()
+	if len(data) > 0 {
+		c.ahead = data
+		c.first[0] = c.firstAhead()
+	}
+	return len(data), err
+}
+
 func (c *Conn) firstAhead() byte {
 	b := c.ahead[0]
 	c.skip(1)
@@ -93,8 +107,12 @@ func (c *Conn) firstAhead() byte {
 // skip lets go of the buffer with its last byte.
 func (c *Conn) skip(n int) {
 	c.ahead = c.ahead[n:]
-	if len(c.ahead) == 0 {
-		c.ahead = nil
+	if len(c.ahead) > 0 {
+		return
+	}
+	c.ahead = nil
+	if c.gulp != nil {
+		c.gulp.giveBack()
 	}
 }
 
@@ -126,17 +144,17 @@ func (c *Conn) packet(first byte) (packets.ControlPacket, error) {
 		return nil, err
 	}
 	if end > 0 && end <= len(c.ahead) {
-		body := c.ahead[start:end]
+		p, err := decode(first, c.ahead[start:end])
 		c.skip(end)
-		return decode(first, body)
+		return p, err
 	}
 	buf := scratch.Get().(*[]byte)
 	defer scratch.Put(buf)
-	data, start, end, err := c.fill(append((*buf)[:0], c.ahead...))
-	if err != nil {
+	data := append((*buf)[:0], c.ahead...)
+	c.skip(len(c.ahead))
+	if data, start, end, err = c.fill(data); err != nil {
 		return nil, err
 	}
-	c.ahead = nil
 	if len(data) > end {
 		c.ahead = bytes.Clone(data[end:])
 	}

@@ -110,11 +110,16 @@ func (c *Conn) received(p packets.ControlPacket) (Packet, error) {
 	return Packet{}, c.end(violation("MQTT-4.8.0-1", "the client sent "+packetName(p)))
 }
 
-// Puback acknowledges a QoS 1 message.
-func (c *Conn) Puback(id uint16) error { return c.ack(packets.Puback, id) }
+// Puback acknowledges a QoS 1 message: ahead of the next packet, or before the
+// owner next waits.
+func (c *Conn) Puback(id uint16) error { return c.puback(id) }
 
 // Unsuback acknowledges an UNSUBSCRIBE.
-func (c *Conn) Unsuback(id uint16) error { return c.ack(packets.Unsuback, id) }
+func (c *Conn) Unsuback(id uint16) error {
+	p := packets.NewControlPacket(packets.Unsuback).(*packets.UnsubackPacket)
+	p.MessageID = id
+	return c.write(p)
+}
 
 // Suback answers a SUBSCRIBE with the granted QoS of each filter, or 0x80 for one
 // that is refused.

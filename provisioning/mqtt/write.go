@@ -1,8 +1,10 @@
 package mqtt
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"time"
 
@@ -47,7 +49,8 @@ func (c *Conn) enqueue(m Message) error {
 	return nil
 }
 
-// flush writes what is in the outbox and reports whether there was anything.
+// flush writes what is in the outbox and the acknowledgements that are owed, and
+// reports whether there was anything.
 func (c *Conn) flush() (bool, error) {
 	c.mu.Lock()
 	out, err := c.outbox, c.cause
@@ -60,6 +63,9 @@ func (c *Conn) flush() (bool, error) {
 		if _, err := c.publish(m); err != nil {
 			return false, err
 		}
+	}
+	if len(c.owed) > 0 {
+		return true, c.Acknowledge()
 	}
 	return len(out) > 0, nil
 }
@@ -101,15 +107,17 @@ func (c *Conn) nextID() uint16 {
 	return c.lastID
 }
 
-// write writes one packet. The codec hands it to the connection in one Write,
-// which makes it one TLS record. The order is that of wait: first the deadline,
-// then a look, so that a Kick in between is not lost.
-func (c *Conn) write(p packets.ControlPacket) error {
+// outgoing is a packet of the codec, or what is owed.
+type outgoing interface{ Write(io.Writer) error }
+
+// write writes one packet. The order is that of wait: first the deadline, then a
+// look, so that a Kick in between is not lost.
+func (c *Conn) write(p outgoing) error {
 	c.nc.SetWriteDeadline(time.Now().Add(c.opt.PacketTimeout))
 	if err := c.over(); err != nil {
 		return err
 	}
-	err := p.Write(c.nc)
+	err := c.put(p)
 	// TLS 1.3 may have to answer a KeyUpdate in the middle of a Read, much later:
 	// a deadline that has passed by then would end the connection.
 	c.nc.SetWriteDeadline(time.Time{})
@@ -125,14 +133,49 @@ func (c *Conn) write(p packets.ControlPacket) error {
 	return nil
 }
 
-// ack writes a PUBACK or an UNSUBACK, whose layout is the same.
-func (c *Conn) ack(kind byte, id uint16) error {
-	if kind == packets.Unsuback {
-		p := packets.NewControlPacket(kind).(*packets.UnsubackPacket)
-		p.MessageID = id
-		return c.write(p)
+// put hands a packet to the connection behind the acknowledgements that are owed,
+// all in one Write, which makes them one TLS record.
+func (c *Conn) put(p outgoing) error {
+	if len(c.owed) == 0 {
+		return p.Write(c.nc)
 	}
+	all := bytes.NewBuffer(c.owed)
+	c.owed = nil
+	if err := p.Write(all); err != nil {
+		return err
+	}
+	_, err := all.WriteTo(c.nc)
+	return err
+}
+
+// puback owes the peer a PUBACK. It goes out with the next packet, as there nearly
+// always is one at once, or else before the owner waits: one Write, one record
+// and one wake of the peer less.
+func (c *Conn) puback(id uint16) error {
 	p := packets.NewControlPacket(packets.Puback).(*packets.PubackPacket)
 	p.MessageID = id
-	return c.write(p)
+	owed := bytes.NewBuffer(c.owed)
+	if err := p.Write(owed); err != nil {
+		return err
+	}
+	c.owed = owed.Bytes()
+	return c.over()
+}
+
+// Acknowledge writes the acknowledgements that wait for a packet to go with. It is
+// for an owner that will not call again soon; the others need not care.
+func (c *Conn) Acknowledge() error {
+	if len(c.owed) == 0 {
+		return nil
+	}
+	owed := pubacks(c.owed)
+	c.owed = nil
+	return c.write(owed)
+}
+
+type pubacks []byte
+
+func (p pubacks) Write(w io.Writer) error {
+	_, err := w.Write(p)
+	return err
 }

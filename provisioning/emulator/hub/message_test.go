@@ -27,6 +27,9 @@ func receive(conn *mqtt.Conn) (mqtt.Message, string) {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return m, "nothing"
 	}
+	if err == nil {
+		err = conn.Acknowledge()
+	}
 	if err != nil {
 		return m, err.Error()
 	}
