@@ -82,12 +82,15 @@ func (r Registration) JSON() []byte {
 // a blank one, and C#'s leaves the registration id out: the user name has it.
 // A null payload is no payload.
 func ParseRegistration(body []byte) (Registration, error) {
-	var r Registration
 	if len(bytes.TrimSpace(body)) == 0 {
-		return r, nil
+		return Registration{}, nil
 	}
-	if err := json.Unmarshal(body, &r); err != nil {
-		return Registration{}, fmt.Errorf("the body of the registration: %w", err)
+	r, plain := plainRegistration(body)
+	if !plain {
+		r = Registration{}
+		if err := json.Unmarshal(body, &r); err != nil {
+			return Registration{}, fmt.Errorf("the body of the registration: %w", err)
+		}
 	}
 	if string(r.TPM) == "null" {
 		r.TPM = nil
@@ -108,19 +111,27 @@ type Operation struct {
 // JSON is the body with the members in the order of the live service.
 func (op Operation) JSON() []byte {
 	var o Object
+	if op.State == nil {
+		o.Grow(128) // that will do
+	}
 	o.Text("operationId", op.OperationID)
 	o.Text("status", string(op.Status))
 	if op.State != nil {
-		o.Raw("registrationState", op.State.JSON())
+		inner := o.open("registrationState")
+		op.State.write(&inner)
+		o.close(inner)
 	}
 	return o.Bytes()
 }
 
 // ParseOperation reads DPS's answer to a registration or a poll.
 func ParseOperation(body []byte) (Operation, error) {
-	var op Operation
-	if err := json.Unmarshal(body, &op); err != nil {
-		return Operation{}, fmt.Errorf("the answer of DPS: %w", err)
+	op, plain := plainOperation(body)
+	if !plain {
+		op = Operation{}
+		if err := json.Unmarshal(body, &op); err != nil {
+			return Operation{}, fmt.Errorf("the answer of DPS: %w", err)
+		}
 	}
 	if op.Status == "" {
 		return Operation{}, errors.New("the answer of DPS has no status")
@@ -160,6 +171,11 @@ const (
 // payload as the webhook gave it, but for characters beyond ASCII.
 func (s RegistrationState) JSON() []byte {
 	var o Object
+	s.write(&o)
+	return o.Bytes()
+}
+
+func (s *RegistrationState) write(o *Object) {
 	if s.X509 != nil {
 		o.Raw("x509", []byte("{}"))
 	}
@@ -176,7 +192,6 @@ func (s RegistrationState) JSON() []byte {
 	o.TextIf("lastUpdatedDateTimeUtc", s.LastUpdated.String())
 	o.TextIf("etag", s.ETag)
 	o.Raw("payload", ASCII(s.Payload))
-	return o.Bytes()
 }
 
 // InitialTwin is the twin that a device starts with at its hub.

@@ -3,6 +3,7 @@ package provisioning
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -13,7 +14,13 @@ import (
 // to the byte, and json.Marshal rewrites the RawMessages that it is given.
 //
 // What it writes itself is ASCII: Node's SDK decodes answers as ASCII.
-type Object struct{ buf []byte }
+type Object struct {
+	buf   []byte
+	start int // of the object, in that which it is a member of
+}
+
+// Grow makes room for n bytes, where that is not the usual length.
+func (o *Object) Grow(n int) { o.buf = slices.Grow(o.buf, n) }
 
 // Text adds a string.
 func (o *Object) Text(key, value string) { o.key(key); o.buf = appendQuoted(o.buf, value) }
@@ -41,17 +48,27 @@ func (o *Object) Raw(key string, value []byte) {
 
 // Bytes is the object.
 func (o *Object) Bytes() []byte {
-	if len(o.buf) == 0 {
-		return []byte("{}")
+	if len(o.buf) == o.start {
+		return append(o.buf, "{}"...)
 	}
 	return append(o.buf, '}')
 }
 
+// open begins a member that is an object, and close ends it.
+func (o *Object) open(key string) Object {
+	o.key(key)
+	return Object{buf: o.buf, start: len(o.buf)}
+}
+
+func (o *Object) close(member Object) { o.buf = member.Bytes() }
+
 func (o *Object) key(key string) {
 	sep := byte(',')
-	if len(o.buf) == 0 {
-		o.buf = make([]byte, 0, 512)
+	if len(o.buf) == o.start {
 		sep = '{'
+	}
+	if o.buf == nil {
+		o.buf = make([]byte, 0, 512)
 	}
 	o.buf = append(o.buf, sep)
 	o.buf = appendQuoted(o.buf, key)
@@ -60,6 +77,9 @@ func (o *Object) key(key string) {
 
 func appendQuoted(buf []byte, text string) []byte {
 	buf = append(buf, '"')
+	if isPlain(text) { // nearly always
+		return append(append(buf, text...), '"')
+	}
 	for _, r := range text {
 		switch {
 		case r == '"' || r == '\\':
@@ -71,6 +91,15 @@ func appendQuoted(buf []byte, text string) []byte {
 		}
 	}
 	return append(buf, '"')
+}
+
+func isPlain(text string) bool {
+	for i := range len(text) {
+		if b := text[i]; b < ' ' || b > '~' || b == '"' || b == '\\' {
+			return false
+		}
+	}
+	return true
 }
 
 func appendEscaped(buf []byte, r rune) []byte {

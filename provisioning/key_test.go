@@ -25,6 +25,16 @@ func TestDerivedKeysAreAzures(t *testing.T) {
 	}
 }
 
+func TestADeriverDerivesAsItsKeyDoesEachTime(t *testing.T) {
+	key := provisioning.NewKey()
+	deriver := provisioning.NewDeriver(key)
+	for _, id := range []string{"breakroom499-contoso-tstrsd-007", "", "mainbuilding167-contoso-hpsd-088", ""} {
+		if got, want := deriver.Derive(id), key.Derive(id); !bytes.Equal(got, want) {
+			t.Errorf("%q has %s, want %s", id, got.Base64(), want.Base64())
+		}
+	}
+}
+
 func TestNewKeyIsLongAndNeverTheSame(t *testing.T) {
 	a, b := provisioning.NewKey(), provisioning.NewKey()
 	if len(a) != 64 || bytes.Equal(a, b) {

@@ -74,15 +74,15 @@ func ParseDPSUser(name string) (DPSUser, error) {
 	if !ok || id == "" {
 		return DPSUser{}, errors.New("the user name has no api-version")
 	}
-	fields := parseQuery(query)
-	if fields["api-version"] == "" {
+	version := fieldOf(query, "api-version")
+	if version == "" {
 		return DPSUser{}, errors.New("the user name has no api-version")
 	}
 	return DPSUser{
 		IDScope:        scope,
 		RegistrationID: id,
-		APIVersion:     fields["api-version"],
-		ClientVersion:  fields["ClientVersion"],
+		APIVersion:     version,
+		ClientVersion:  fieldOf(query, "ClientVersion"),
 	}, nil
 }
 
@@ -118,29 +118,31 @@ func ParseHubUser(name string) (HubUser, error) {
 	if host == "" || id == "" || !ok {
 		return HubUser{}, errors.New("the user name is not {hub}/{deviceId}/?api-version={version}")
 	}
-	fields := parseQuery(strings.TrimPrefix(query, "?"))
-	if fields["api-version"] == "" {
+	query = strings.TrimPrefix(query, "?")
+	version := fieldOf(query, "api-version")
+	if version == "" {
 		return HubUser{}, errors.New("the user name has no api-version")
 	}
 	return HubUser{
 		Host:       host,
 		DeviceID:   id,
-		APIVersion: fields["api-version"],
-		ClientType: fields["DeviceClientType"],
-		ModelID:    fields["model-id"],
+		APIVersion: version,
+		ClientType: fieldOf(query, "DeviceClientType"),
+		ModelID:    fieldOf(query, "model-id"),
 	}, nil
 }
 
-// parseQuery reads k=v&k=v. A value that is not URL-encoded stays as it is: the
-// C SDK writes its ClientVersion raw.
-func parseQuery(query string) map[string]string {
-	fields := make(map[string]string, 4)
+// fieldOf is one of k=v&k=v, the last of that name. A value that is not
+// URL-encoded stays as it is: the C SDK writes its ClientVersion raw.
+func fieldOf(query, name string) string {
+	value := ""
 	for field := range strings.SplitSeq(query, "&") {
-		key, value, _ := strings.Cut(field, "=")
-		if decoded, err := url.QueryUnescape(value); err == nil {
-			value = decoded
+		if key, v, _ := strings.Cut(field, "="); key == name {
+			value = v
 		}
-		fields[key] = value
 	}
-	return fields
+	if decoded, err := url.QueryUnescape(value); err == nil {
+		return decoded
+	}
+	return value
 }

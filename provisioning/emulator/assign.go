@@ -14,52 +14,52 @@ import (
 // settle keeps the verdict of an allocation, unless the device has registered
 // again meanwhile. The device exists at its hub and the exchange is recorded
 // before a poll can hear of either.
-func (c *Cloud) settle(t task, v allocation.Verdict) {
+func (c *Cloud) settle(t *task, v *allocation.Verdict) {
 	t.stale = v.Code == 0 && c.stale(t, v.Hub)
-	var verdict provisioning.RegistrationState
+	var verdict *provisioning.RegistrationState
 	var tags json.RawMessage
-	current := false
-	ifCurrent := func(change func(r registration) registration) func(registration, bool) (registration, bool) {
-		return func(r registration, known bool) (registration, bool) {
-			current = known && r.Operation.ID == t.operationID
-			if current {
-				r = change(r)
-			}
-			return r, known
-		}
-	}
 	// In two steps: what the first one leaves is not decided yet, so a poll that
 	// comes before the record is made still hears assigning.
-	c.registrations.Update(t.key(), ifCurrent(func(r registration) registration {
-		r, tags = c.conclude(r, t, v)
-		verdict = r.Operation.Verdict
-		return r
-	}))
-	if !current {
+	c.registrations.Update(t.key(), func(r registration, known bool) (registration, bool) {
+		if t.current(&r) {
+			tags = c.conclude(&r, t, v)
+			verdict = r.Operation.Verdict
+		}
+		return r, known
+	})
+	if verdict == nil {
 		return
 	}
 	c.totals.verdict(verdict.Status)
+	c.announce(t, v, verdict, tags)
+	c.registrations.Update(t.key(), func(r registration, known bool) (registration, bool) {
+		if t.current(&r) {
+			r.Operation.Decided, r.Operation.cancel = true, nil
+		}
+		return r, known
+	})
+}
+
+// announce logs and records a verdict.
+func (c *Cloud) announce(t *task, v *allocation.Verdict, verdict *provisioning.RegistrationState, tags json.RawMessage) {
 	if v.Reason != "" {
 		c.cfg.Log.Debug("allocation failed", "device", shown(t.who.registrationID), "reason", shown(v.Reason))
 	}
 	c.cfg.Record(provisioning.Exchange{
 		Kind: provisioning.ExchangeVerdict, RegistrationID: t.who.registrationID,
 		OperationID: t.operationID, At: time.Now(), Status: v.Status,
-		State: &verdict, Tags: tags, Hub: verdict.AssignedHub,
+		State: verdict, Tags: tags, Hub: verdict.AssignedHub,
 	})
-	c.registrations.Update(t.key(), ifCurrent(func(r registration) registration {
-		r.Operation.Decided, r.Operation.cancel = true, nil
-		return r
-	}))
 }
 
 // conclude makes a verdict of what the allocation found, and sees to the device
 // at its hub. It returns the tags of the twin there.
-func (c *Cloud) conclude(r registration, t task, v allocation.Verdict) (registration, json.RawMessage) {
-	if t.record.Provisioning == provisioning.ProvisioningDisabled {
-		r.Operation.Verdict = provisioning.RegistrationState{RegistrationID: t.who.registrationID, Status: provisioning.Disabled}
-		r.Operation.Ready = time.Now() // nothing was allocated
-		return r, nil
+func (c *Cloud) conclude(r *registration, t *task, v *allocation.Verdict) json.RawMessage {
+	state := &provisioning.RegistrationState{RegistrationID: t.who.registrationID}
+	r.Operation.Verdict = state // which nobody reads before it is decided
+	if t.disabled() {
+		r.Operation.Ready, state.Status = time.Now(), provisioning.Disabled // nothing was allocated
+		return nil
 	}
 	target, linked := c.hubs[strings.ToLower(v.Hub)]
 	if linked && v.Code == 0 {
@@ -67,43 +67,37 @@ func (c *Cloud) conclude(r registration, t task, v allocation.Verdict) (registra
 	}
 	// What a device reads must not be dated before it could read it.
 	decided := latest(time.Now(), r.Operation.Ready)
-	state := provisioning.RegistrationState{
-		RegistrationID: t.who.registrationID,
-		Created:        provisioning.Timestamp{Time: r.Created},
-		LastUpdated:    provisioning.Timestamp{Time: decided},
-		ETag:           stateETag(c.draws(t.operationID, r.Count), decided),
-	}
+	state.Created, state.LastUpdated = provisioning.Timestamp{Time: r.Created}, provisioning.Timestamp{Time: decided}
+	state.ETag = stateETag(c.draws(t.operationID, r.Count), decided)
 	twin, err := hub.NewTwin(initialTwin(t.record, v))
 	switch {
 	case v.Code != 0:
-		return failed(r, state, v.Code, v.Message), nil
+		return failed(state, v.Code, v.Message)
 	case !linked:
-		return failed(r, state, provisioning.CustomAllocationFailed, "The hub is not linked."), nil
+		return failed(state, provisioning.CustomAllocationFailed, "The hub is not linked.")
 	case t.stale:
-		return failed(r, state, c.cfg.Undocumented.StaleHubCode, staleHub(guid(c.draws(t.operationID, r.Count)))), nil
+		return failed(state, c.cfg.Undocumented.StaleHubCode, staleHub(guid(c.draws(t.operationID, r.Count))))
 	case err != nil:
-		return failed(r, state, c.cfg.Undocumented.BadTwinCode, "IoT Hub did not take the initial twin."), nil
+		return failed(state, c.cfg.Undocumented.BadTwinCode, "IoT Hub did not take the initial twin.")
 	}
 	// A device keeps the id under which its hub knows it, whatever the case of
 	// its registration id this time.
 	r.DeviceID = cmp.Or(r.DeviceID, t.record.DeviceID, t.who.registrationID)
-	twin, state.Substatus = c.move(r, t, target, twin)
+	state.Substatus = c.move(r, t, target, &twin)
 	r.Hub, r.First = target.Name(), cmp.Or(r.First, target.Name())
 	state.Status, state.AssignedHub, state.DeviceID = provisioning.Assigned, r.Hub, r.DeviceID
 	state.Payload = v.Payload
 	if t.who.certificate != nil { // seen so, and empty
 		state.X509 = &struct{}{}
 	}
-	r.Operation.Verdict = state
-	return r, twin.Tags
+	return twin.Tags
 }
 
-// failed is an error that a device is told with status 200 and failed. No hub and
-// no device id are in it.
-func failed(r registration, state provisioning.RegistrationState, code provisioning.Code, message string) registration {
+// failed is an error that a device is told with status 200 and failed. No hub, no
+// device id and no tags are in it.
+func failed(state *provisioning.RegistrationState, code provisioning.Code, message string) json.RawMessage {
 	state.Status, state.ErrorCode, state.ErrorMessage = provisioning.Failed, code, message
-	r.Operation.Verdict = state
-	return r
+	return nil
 }
 
 // staleHub is what the service says of a linked hub that refuses it
@@ -113,7 +107,7 @@ func staleHub(trackingID string) string {
 }
 
 // reached is when DPS has done with a hub, or has given up on a stale one.
-func (c *Cloud) reached(r registration, t task, target *hub.Hub) time.Time {
+func (c *Cloud) reached(r *registration, t *task, target *hub.Hub) time.Time {
 	if t.stale {
 		return time.Now().Add(c.draw(c.cfg.Undocumented.StaleHubWait, t.key(), t.operationID))
 	}
@@ -130,7 +124,7 @@ func touched(from, to string) []string {
 }
 
 // initialTwin is the webhook's, or else the enrollment's (custom allocation).
-func initialTwin(record provisioning.Enrollment, v allocation.Verdict) provisioning.InitialTwin {
+func initialTwin(record *provisioning.Enrollment, v *allocation.Verdict) provisioning.InitialTwin {
 	for _, twin := range []*provisioning.InitialTwin{v.InitialTwin, record.InitialTwin} {
 		if twin != nil {
 			return *twin
@@ -139,25 +133,27 @@ func initialTwin(record provisioning.Enrollment, v allocation.Verdict) provision
 	return provisioning.InitialTwin{}
 }
 
-// move puts a device to its hub and returns its twin there, with the substatus
-// (re-provisioning concepts): a new device gets the initial twin, one that stays
-// keeps its own, one that moves takes it along unless the enrollment resets it.
-func (c *Cloud) move(r registration, t task, target *hub.Hub, initial hub.Twin) (hub.Twin, string) {
-	device := hub.Device{ID: r.DeviceID, RegistrationID: r.ID, Keys: t.who.keys, X509: t.who.x509}
+// move puts a device to its hub, makes of the initial twin the one that it has
+// there, and returns the substatus (re-provisioning concepts): a new device gets
+// the initial twin, one that stays keeps its own, one that moves takes it along
+// unless the enrollment resets it.
+func (c *Cloud) move(r *registration, t *task, target *hub.Hub, twin *hub.Twin) string {
+	substatus := provisioning.InitialAssignment
 	switch {
-	case r.Hub == "":
-		return target.Put(device, initial), provisioning.InitialAssignment
 	case r.Hub == target.Name():
-		return target.Put(device, initial), c.cfg.Undocumented.RepeatedSubstatus
+		substatus = c.cfg.Undocumented.RepeatedSubstatus
+	case r.Hub != "":
+		substatus = provisioning.DeviceDataReset
+		if left, known := c.take(r.Hub, r.DeviceID); known && t.record.Reprovision.MigrateDeviceData {
+			*twin, substatus = left, provisioning.DeviceDataMigrated
+		}
+		if again := c.cfg.Undocumented.ReturnedSubstatus; r.First == target.Name() && again != returnedAsPolicy {
+			substatus = again
+		}
 	}
-	twin, substatus := initial, provisioning.DeviceDataReset
-	if left, known := c.take(r.Hub, r.DeviceID); known && t.record.Reprovision.MigrateDeviceData {
-		twin, substatus = left, provisioning.DeviceDataMigrated
-	}
-	if again := c.cfg.Undocumented.ReturnedSubstatus; r.First == target.Name() && again != returnedAsPolicy {
-		substatus = again
-	}
-	return target.Put(device, twin), substatus
+	device := hub.Device{ID: r.DeviceID, RegistrationID: r.ID, Keys: t.who.keys, X509: t.who.x509}
+	*twin = target.Put(device, *twin)
+	return substatus
 }
 
 // returnedAsPolicy is the value of ReturnedSubstatus that makes nothing of a

@@ -83,7 +83,7 @@ func (c *Cloud) attest(user provisioning.DPSUser, password []byte) identity {
 
 // shutsOut reports whether a record says disabled to whoever names it. The
 // registration will be answered with disabled, so nothing is given away but that.
-func (c *Cloud) shutsOut(record provisioning.Enrollment) bool {
+func (c *Cloud) shutsOut(record *provisioning.Enrollment) bool {
 	return c.cfg.Undocumented.DisabledBeforeKey && record.Provisioning == provisioning.ProvisioningDisabled
 }
 
@@ -91,16 +91,12 @@ func (c *Cloud) shutsOut(record provisioning.Enrollment) bool {
 // ignores its case elsewhere, but a key that was derived from another case is
 // another key (symmetric key attestation, "Group enrollments").
 func (c *Cloud) attestGroup(who *identity, token provisioning.Token) error {
-	for _, group := range c.sortedGroups() {
-		if group.Attestation.SymmetricKey == nil { // what an empty key derives, anybody can
+	for _, g := range c.roster() {
+		if g.primary == nil {
 			continue
 		}
-		keys := provisioning.SymmetricKey{
-			Primary:   group.Attestation.SymmetricKey.Primary.Derive(who.registrationID),
-			Secondary: group.Attestation.SymmetricKey.Secondary.Derive(who.registrationID),
-		}
-		if signed(token, keys) {
-			who.enrollmentID, who.group, who.keys = group.EnrollmentGroupID, true, keys
+		if keys := g.keys(who.registrationID); signed(token, keys) {
+			who.enrollmentID, who.group, who.keys = g.EnrollmentGroupID, true, keys
 			return nil
 		}
 	}
@@ -127,7 +123,7 @@ func checkToken(token provisioning.Token, user provisioning.DPSUser) error {
 }
 
 // enrollment is the record that let a device in, as it is now.
-func (c *Cloud) enrollment(who identity) (provisioning.Enrollment, bool) {
+func (c *Cloud) enrollment(who *identity) (*provisioning.Enrollment, bool) {
 	if who.group {
 		return c.groups.Get(who.enrollmentID)
 	}

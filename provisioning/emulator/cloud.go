@@ -31,10 +31,11 @@ type Cloud struct {
 	issuers      issuers
 	tls          *tls.Config
 
-	individuals   store.Table[provisioning.Enrollment] // by registration id, folded
-	groups        store.Table[provisioning.Enrollment] // by group id
-	registrations store.Table[registration]            // by registration id, folded
-	hubs          map[string]*hub.Hub                  // by host name, folded; never changes
+	individuals   records // by registration id, folded
+	groups        records // by group id
+	groupRoster   roster
+	registrations store.Table[registration] // by registration id, folded
+	hubs          map[string]*hub.Hub       // by host name, folded; never changes
 
 	owners map[string]provisioning.Key // by the name of their policy; never changes
 
@@ -187,7 +188,7 @@ func (c *Cloud) Registration(id string) (provisioning.RegistrationState, bool) {
 	if !known {
 		return provisioning.RegistrationState{}, false
 	}
-	return r.Operation.state(r.ID), true
+	return *r.Operation.state(r.ID), true
 }
 
 // Twin is a device's twin at a hub.

@@ -62,14 +62,14 @@ func (e Enrollment) digest() ([]byte, error) {
 // repoint changes the URL of a policy that the cloud serves itself, unless a back
 // end has named another webhook.
 func (c *Cloud) repoint(e Enrollment, from, to string) {
-	table := c.tableOf(e.Enrollment)
-	table.Update(keyOf(e.Enrollment), func(old provisioning.Enrollment, known bool) (provisioning.Enrollment, bool) {
-		if known && old.CustomAllocation != nil && old.CustomAllocation.WebhookURL == from {
-			definition := *old.CustomAllocation
-			definition.WebhookURL = to
-			old.CustomAllocation = &definition
+	c.change(c.tableOf(e.Enrollment), keyOf(e.Enrollment), func(old *provisioning.Enrollment) *provisioning.Enrollment {
+		if old == nil || old.CustomAllocation == nil || old.CustomAllocation.WebhookURL != from {
+			return old
 		}
-		return old, known
+		changed, definition := *old, *old.CustomAllocation
+		definition.WebhookURL = to
+		changed.CustomAllocation = &definition
+		return &changed
 	})
 }
 

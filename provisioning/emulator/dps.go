@@ -21,7 +21,7 @@ type session struct {
 	conn       *mqtt.Conn
 	subscribed bool
 	qos        byte // as granted; answers have it
-	waiting    []answer
+	waiting    []*answer
 }
 
 // serveDPS serves a connection whose CONNECT named DPS. Bad credentials are let
@@ -107,8 +107,8 @@ func (s *session) deliver(now time.Time) (next time.Time, err error) {
 
 // write records the exchange, then lets the answer go. Without a subscription
 // there is nowhere to send it.
-func (s *session) write(a answer) error {
-	s.cloud.note(a, "")
+func (s *session) write(a *answer) error {
+	s.cloud.note(s.who.registrationID, a, "")
 	if !s.subscribed {
 		return nil
 	}
@@ -118,7 +118,7 @@ func (s *session) write(a answer) error {
 // abandon records the answers that the device did not wait for.
 func (s *session) abandon() {
 	for _, a := range s.waiting {
-		s.cloud.note(a, gone)
+		s.cloud.note(s.who.registrationID, a, gone)
 	}
 }
 
@@ -182,12 +182,13 @@ func (s *session) publish(m mqtt.Message) error {
 	return s.take(s.register(request, m.Payload, came))
 }
 
-// take writes an answer, or keeps it until it is due.
-func (s *session) take(a answer) error {
+// take writes an answer, or keeps it until it is due. One that is due stays behind
+// those that came before it.
+func (s *session) take(a *answer) error {
 	switch {
 	case a.lost != "":
 		return s.lose(a)
-	case a.due.IsZero():
+	case a.due.IsZero(), len(s.waiting) == 0 && !a.due.After(time.Now()):
 		return s.write(a)
 	}
 	s.waiting = append(s.waiting, a)

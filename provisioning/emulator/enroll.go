@@ -40,8 +40,9 @@ func (c *Cloud) declare(e provisioning.Enrollment, url string) {
 	if url != "" {
 		e.CustomAllocation = &provisioning.CustomAllocationDefinition{WebhookURL: url}
 	}
-	c.tableOf(e).Update(keyOf(e), func(old provisioning.Enrollment, known bool) (provisioning.Enrollment, bool) {
-		return c.replaced(old, known, e), true
+	c.change(c.tableOf(e), keyOf(e), func(old *provisioning.Enrollment) *provisioning.Enrollment {
+		e := c.replaced(old, e)
+		return &e
 	})
 }
 
@@ -67,20 +68,24 @@ func (c *Cloud) completed(e provisioning.Enrollment) provisioning.Enrollment {
 // Enrollments are the records as they are now, keys included; groups first, each
 // kind by id.
 func (c *Cloud) Enrollments() []provisioning.Enrollment {
-	individuals := c.individuals.Values()
-	slices.SortFunc(individuals, byID)
-	return append(c.sortedGroups(), individuals...)
+	return append(copied(c.sortedGroups()), copied(sorted(&c.individuals))...)
 }
 
-// sortedGroups gives the groups an order, so that of two with the same key always
-// the same one is found.
-func (c *Cloud) sortedGroups() []provisioning.Enrollment {
-	groups := c.groups.Values()
-	slices.SortFunc(groups, byID)
-	return groups
+func copied(all []*provisioning.Enrollment) []provisioning.Enrollment {
+	copies := make([]provisioning.Enrollment, len(all))
+	for i, e := range all {
+		copies[i] = *e
+	}
+	return copies
 }
 
-func byID(a, b provisioning.Enrollment) int { return cmp.Compare(a.ID(), b.ID()) }
+func sorted(table *records) []*provisioning.Enrollment {
+	all := table.Values()
+	slices.SortFunc(all, func(a, b *provisioning.Enrollment) int { return cmp.Compare(a.ID(), b.ID()) })
+	return all
+}
+
+func (c *Cloud) sortedGroups() []*provisioning.Enrollment { return sorted(&c.groups) }
 
 // Key is the primary key of an enrollment, by its group id or registration id. One
 // that attests by certificate has none.
@@ -96,7 +101,7 @@ func (c *Cloud) Key(enrollmentID string) (provisioning.Key, bool) {
 }
 
 // linkedHubs are the hubs that devices of a record may go to.
-func (c *Cloud) linkedHubs(e provisioning.Enrollment) []string {
+func (c *Cloud) linkedHubs(e *provisioning.Enrollment) []string {
 	if len(e.IoTHubs) > 0 {
 		return e.IoTHubs
 	}

@@ -72,19 +72,18 @@ func parseDeviceCall(u *url.URL) (deviceCall, bool) {
 
 // serveCall decides what is answered. The id scope comes first: over MQTT
 // nothing but it is looked at before the connection is refused.
-func (c *Cloud) serveCall(w http.ResponseWriter, r *http.Request, call deviceCall, came time.Time) answer {
+func (c *Cloud) serveCall(w http.ResponseWriter, r *http.Request, call deviceCall, came time.Time) *answer {
 	request := provisioning.Request{
 		RequestID: c.requestID(r, call, came), Poll: call.method == http.MethodGet, OperationID: call.operationID,
 	}
-	exchange := provisioning.Exchange{Kind: call.kind(), RegistrationID: call.user.RegistrationID, OperationID: call.operationID, At: came}
 	if call.user.IDScope != c.cfg.IDScope {
 		stranger := applicant{cloud: c, who: identity{registrationID: call.user.RegistrationID}}
-		return stranger.refusal(request, exchange, c.unknownScope())
+		return call.recorded(stranger.refusal(request, c.unknownScope()), came)
 	}
 	device := c.applicantOf(r, call.user)
 	body, refused := readBody(w, r)
 	if refused != nil {
-		return device.refusal(request, exchange, refused)
+		return call.recorded(device.refusal(request, refused), came)
 	}
 	switch call.method {
 	case http.MethodPut:
@@ -92,7 +91,13 @@ func (c *Cloud) serveCall(w http.ResponseWriter, r *http.Request, call deviceCal
 	case http.MethodGet:
 		return device.poll(request, came)
 	}
-	return device.lookUp(request, exchange)
+	return call.recorded(device.lookUp(request), came)
+}
+
+// recorded is an answer with what the record says of the call.
+func (d deviceCall) recorded(a *answer, came time.Time) *answer {
+	a.came, a.kind, a.operationID = came, d.kind(), d.operationID
+	return a
 }
 
 func (d deviceCall) kind() provisioning.ExchangeKind {
@@ -117,12 +122,12 @@ func (c *Cloud) unknownScope() *provisioning.Error {
 // applicantOf is who sent a request: the one place where a device's identity over
 // HTTPS is found. The token in the header is the one that MQTT has as password,
 // and a certificate comes in the TLS handshake either way.
-func (c *Cloud) applicantOf(r *http.Request, user provisioning.DPSUser) applicant {
+func (c *Cloud) applicantOf(r *http.Request, user provisioning.DPSUser) *applicant {
 	var chain []*x509.Certificate
 	if r.TLS != nil {
 		chain = r.TLS.PeerCertificates
 	}
-	return applicant{c, c.identify(user, []byte(r.Header.Get("Authorization")), chain...)}
+	return &applicant{c, c.identify(user, []byte(r.Header.Get("Authorization")), chain...)}
 }
 
 // requestID takes the place of $rid: it is made of the exchange alone.
@@ -142,40 +147,39 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, *provisioning.Err
 
 // lookUp tells a device its registration, which only HTTPS can. The quota counts
 // it as a registration (device re-provisioning, "Registration status lookup").
-func (d applicant) lookUp(request provisioning.Request, exchange provisioning.Exchange) answer {
+func (d *applicant) lookUp(request provisioning.Request) *answer {
 	if d.who.doubt != nil {
-		return d.refusal(request, exchange, d.unauthorized())
+		return d.refusal(request, d.unauthorized())
 	}
 	r, known := d.cloud.registrations.Get(provisioning.SameID(d.who.registrationID))
 	if !known {
-		return d.refusal(request, exchange, problem(404, provisioning.DeviceRegistrationNotFound, "Registration not found."))
+		return d.refusal(request, problem(404, provisioning.DeviceRegistrationNotFound, "Registration not found."))
 	}
 	if refused := d.cloud.throttled(); refused != nil {
-		return d.refusal(request, exchange, refused)
+		return d.refusal(request, refused)
 	}
 	state := r.Operation.state(d.who.registrationID)
-	exchange.Status, exchange.State = 200, &state
-	return answer{
-		topic:    provisioning.Answer{Status: 200, RequestID: request.RequestID},
-		body:     state.JSON(),
-		exchange: exchange,
+	return &answer{
+		topic: provisioning.Answer{Status: 200, RequestID: request.RequestID},
+		body:  state.JSON(),
+		state: state,
 	}
 }
 
 // reply writes an answer when it is due, with the headers of the live service's
 // (DPS over HTTPS), but for Strict-Transport-Security: a browser would keep it
 // for everything else on localhost.
-func (c *Cloud) reply(w http.ResponseWriter, r *http.Request, call deviceCall, a answer) {
+func (c *Cloud) reply(w http.ResponseWriter, r *http.Request, call deviceCall, a *answer) {
 	if a.lost != "" {
-		c.lose(w, r, a)
+		c.lose(w, r, call.user.RegistrationID, a)
 		return
 	}
 	if !sleepUntil(r.Context(), a.due) {
-		c.note(a, gone)
+		c.note(call.user.RegistrationID, a, gone)
 		http.Error(w, "the service is going away", http.StatusServiceUnavailable)
 		return
 	}
-	c.note(a, "")
+	c.note(call.user.RegistrationID, a, "")
 	h := w.Header()
 	h.Set("Content-Type", "application/json; charset=utf-8")
 	h.Set("X-Ms-Request-Id", a.topic.RequestID)

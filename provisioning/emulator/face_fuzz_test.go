@@ -26,10 +26,15 @@ func FuzzDeviceAPI(f *testing.F) {
 	f.Cleanup(client.CloseIdleConnections)
 	f.Fuzz(func(t *testing.T, method, path, body string) {
 		r, err := http.NewRequest(method, "http://localhost/"+strings.TrimPrefix(path, "/"), strings.NewReader(body))
-		if err != nil || method == http.MethodConnect {
+		// A blank ends a request line early: net/http refuses what is then no protocol,
+		// and hangs up on a client that may still be sending.
+		if err != nil || method == http.MethodConnect || strings.Contains(path, " ") {
 			t.Skip("not a request")
 		}
 		r.Header.Set("Authorization", token)
+		// A server may close a connection at the very moment when the next request
+		// is sent over it; with this, whatever its method, it is sent again.
+		r.Header["X-Idempotency-Key"] = nil
 		answer, err := client.Do(r)
 		if err != nil {
 			t.Fatalf("%s %q: %v", method, path, err)

@@ -17,15 +17,15 @@ func (c *Cloud) serviceAPI() http.Handler {
 			Get:  c.individual,
 			Put:  c.putRecord,
 			Delete: func(id string, only rest.Condition) error {
-				return deleteRecord(&c.individuals, provisioning.Enrollment{RegistrationID: id}, only)
+				return c.deleteRecord(&c.individuals, provisioning.Enrollment{RegistrationID: id}, only)
 			},
 		},
 		Groups: rest.Records{
-			List: c.sortedGroups,
-			Get:  c.groups.Get,
+			List: func() []provisioning.Enrollment { return copied(c.sortedGroups()) },
+			Get:  c.group,
 			Put:  c.putRecord,
 			Delete: func(id string, only rest.Condition) error {
-				return deleteRecord(&c.groups, provisioning.Enrollment{EnrollmentGroupID: id}, only)
+				return c.deleteRecord(&c.groups, provisioning.Enrollment{EnrollmentGroupID: id}, only)
 			},
 		},
 		Registrations: rest.Registrations{
@@ -39,15 +39,27 @@ func (c *Cloud) serviceAPI() http.Handler {
 // individual is an individual enrollment with what its device has registered,
 // which the service shows in it.
 func (c *Cloud) individual(id string) (provisioning.Enrollment, bool) {
-	e, known := c.individuals.Get(provisioning.SameID(id))
+	record, known := c.individuals.Get(provisioning.SameID(id))
+	if !known {
+		return provisioning.Enrollment{}, false
+	}
+	e := *record
 	if state, registered := c.Registration(id); registered {
 		e.State = &state
 	}
-	return e, known
+	return e, true
+}
+
+func (c *Cloud) group(id string) (provisioning.Enrollment, bool) {
+	record, known := c.groups.Get(id)
+	if !known {
+		return provisioning.Enrollment{}, false
+	}
+	return *record, true
 }
 
 func (c *Cloud) listIndividuals() []provisioning.Enrollment {
-	all := c.individuals.Values()
+	all := copied(c.individuals.Values())
 	for i, e := range all {
 		if state, registered := c.Registration(e.RegistrationID); registered {
 			all[i].State = &state
@@ -65,7 +77,7 @@ func (c *Cloud) registrationsOf(group string) ([]provisioning.RegistrationState,
 	var all []provisioning.RegistrationState
 	for _, r := range c.registrations.Values() {
 		if r.Group == group {
-			all = append(all, r.Operation.state(r.ID))
+			all = append(all, *r.Operation.state(r.ID))
 		}
 	}
 	slices.SortFunc(all, func(a, b provisioning.RegistrationState) int { return cmp.Compare(a.RegistrationID, b.RegistrationID) })

@@ -75,20 +75,20 @@ const (
 	lostHungUp loss = "hung up on purpose: a fault"
 )
 
-// faulty is the answer that a fault makes of a request; false if it leaves the
+// faulty is the answer that a fault makes of a request; nil if it leaves the
 // request alone but for the wait.
-func (d applicant) faulty(f Fault, request provisioning.Request, exchange provisioning.Exchange) (answer, bool) {
+func (d *applicant) faulty(f Fault, request provisioning.Request) *answer {
 	switch {
 	case f.Silent:
-		return answer{exchange: exchange, lost: lostSilent}, true
+		return &answer{lost: lostSilent}
 	case f.HangUp:
-		return answer{exchange: exchange, lost: lostHungUp}, true
+		return &answer{lost: lostHungUp}
 	case f.Status == http.StatusTooManyRequests:
-		return d.refusal(request, exchange, d.cloud.tooMany(f.RetryAfter)), true
+		return d.refusal(request, d.cloud.tooMany(f.RetryAfter))
 	case f.Status != 0:
-		return d.refusal(request, exchange, problem(f.Status, d.cloud.codeOf(f.Status), http.StatusText(f.Status))), true
+		return d.refusal(request, problem(f.Status, d.cloud.codeOf(f.Status), http.StatusText(f.Status)))
 	}
-	return answer{}, false
+	return nil
 }
 
 // codeOf is the code of a status: one that was seen with it, or its number alone.
@@ -103,8 +103,8 @@ func (c *Cloud) codeOf(status int) provisioning.Code {
 }
 
 // lose does to an answer over MQTT what its fault says.
-func (s *session) lose(a answer) error {
-	s.cloud.note(a, string(a.lost))
+func (s *session) lose(a *answer) error {
+	s.cloud.note(s.who.registrationID, a, string(a.lost))
 	if a.lost == lostHungUp {
 		return errFault
 	}
@@ -113,8 +113,8 @@ func (s *session) lose(a answer) error {
 
 // lose is the same over HTTPS. Without an answer the request lasts until its
 // client gives up.
-func (c *Cloud) lose(w http.ResponseWriter, r *http.Request, a answer) {
-	c.note(a, string(a.lost))
+func (c *Cloud) lose(w http.ResponseWriter, r *http.Request, registrationID string, a *answer) {
+	c.note(registrationID, a, string(a.lost))
 	if a.lost == lostSilent {
 		<-r.Context().Done()
 		return
@@ -125,7 +125,7 @@ func (c *Cloud) lose(w http.ResponseWriter, r *http.Request, a answer) {
 }
 
 // stale reports whether the hub of a verdict refuses DPS.
-func (c *Cloud) stale(t task, hubName string) bool {
+func (c *Cloud) stale(t *task, hubName string) bool {
 	if _, err := c.hub(hubName); err != nil {
 		return false
 	}

@@ -11,7 +11,7 @@ import (
 // nearest are the hubs with the lowest latency to a device, in their order. DPS
 // spreads devices over those that are equally near ("How to manage allocation
 // policies", lowest latency).
-func (c *Cloud) nearest(hubs []string, t task) []string {
+func (c *Cloud) nearest(hubs []string, t *task) []string {
 	region := c.region(t.payload)
 	best := time.Duration(math.MaxInt64)
 	var near []string
@@ -29,7 +29,7 @@ func (c *Cloud) nearest(hubs []string, t task) []string {
 
 // latency is from a device's region to a hub; the longest there is where none is
 // declared. One that is declared as a range is drawn once for each device.
-func (c *Cloud) latency(hub, region string, t task) time.Duration {
+func (c *Cloud) latency(hub, region string, t *task) time.Duration {
 	span, declared := c.cfg.hub(hub).Latency[region]
 	if !declared {
 		return math.MaxInt64

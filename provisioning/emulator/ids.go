@@ -3,9 +3,11 @@ package emulator
 import (
 	"encoding/base64"
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
+	"strconv"
 	"time"
 )
 
@@ -25,7 +27,9 @@ func hash(text string) uint64 {
 // 5.ae17b01c7d4d7ebf.0ea5b739-2621-4a83-8c26-12d7f8893c70, of which the middle
 // stays with the device.
 func operationID(device string, r *rand.Rand) string {
-	return fmt.Sprintf("%d.%016x.%s", 2+hash(device)%4, hash(device), guid(r))
+	h := hash(device)
+	middle := hex.EncodeToString(binary.BigEndian.AppendUint64(nil, h))
+	return strconv.FormatUint(2+h%4, 10) + "." + middle + "." + guid(r)
 }
 
 // guid is a random UUID (RFC 9562, version 4).
@@ -35,7 +39,8 @@ func guid(r *rand.Rand) string {
 	binary.BigEndian.PutUint64(b[8:], r.Uint64())
 	b[6] = b[6]&0x0f | 0x40
 	b[8] = b[8]&0x3f | 0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+	x := hex.EncodeToString(b[:])
+	return x[:8] + "-" + x[8:12] + "-" + x[12:16] + "-" + x[16:20] + "-" + x[20:]
 }
 
 // recordETag is an enrollment's etag, inner quotes included, in the form of the

@@ -23,7 +23,7 @@ func (c *Cloud) Place(enrollmentID, registrationID, hubName string) error {
 	if err != nil {
 		return fmt.Errorf("placing %q: %w", registrationID, err)
 	}
-	twin, err := hub.NewTwin(initialTwin(record, allocation.Verdict{}))
+	twin, err := hub.NewTwin(initialTwin(record, &allocation.Verdict{}))
 	if err != nil {
 		return fmt.Errorf("placing %q: %w", registrationID, err)
 	}
@@ -44,7 +44,7 @@ func (c *Cloud) Place(enrollmentID, registrationID, hubName string) error {
 }
 
 // tenant is a device as its enrollment makes it, without its coming to prove it.
-func (c *Cloud) tenant(enrollmentID, registrationID string) (provisioning.Enrollment, identity, error) {
+func (c *Cloud) tenant(enrollmentID, registrationID string) (*provisioning.Enrollment, identity, error) {
 	who := identity{registrationID: registrationID, enrollmentID: enrollmentID}
 	record, group := c.groups.Get(enrollmentID)
 	who.group = group

@@ -12,7 +12,19 @@ import (
 	"dpsfleet/provisioning/emulator/store"
 )
 
-type records = store.Table[provisioning.Enrollment]
+// records are enrollments by id. Nobody changes one that is in there: one that is
+// changed is another one. So whoever serves a device reads it without a copy.
+type records = store.Table[*provisioning.Enrollment]
+
+// change stores what becomes of a record. Old is nil if there is none, and so is
+// what is returned if there is to be none any more.
+func (c *Cloud) change(table *records, key string, become func(old *provisioning.Enrollment) *provisioning.Enrollment) {
+	table.Update(key, func(old *provisioning.Enrollment, _ bool) (*provisioning.Enrollment, bool) {
+		next := become(old)
+		return next, next != nil
+	})
+	c.groupRoster.changes.Add(1)
+}
 
 // putRecord makes or replaces an enrollment, as a back end asks for it.
 func (c *Cloud) putRecord(e provisioning.Enrollment, only rest.Condition) (provisioning.Enrollment, error) {
@@ -21,13 +33,14 @@ func (c *Cloud) putRecord(e provisioning.Enrollment, only rest.Condition) (provi
 		return e, err
 	}
 	var refused error
-	stored := c.tableOf(e).Update(keyOf(e), func(old provisioning.Enrollment, known bool) (provisioning.Enrollment, bool) {
-		if refused = c.mayPut(old, known, only, e); refused != nil {
-			return old, known
+	c.change(c.tableOf(e), keyOf(e), func(old *provisioning.Enrollment) *provisioning.Enrollment {
+		if refused = c.mayPut(old, only, e); refused != nil {
+			return old
 		}
-		return c.replaced(old, known, e), true
+		e = c.replaced(old, e)
+		return &e
 	})
-	return stored, refused
+	return e, refused
 }
 
 // keyOf is the id of a record in its table.
@@ -38,7 +51,11 @@ func keyOf(e provisioning.Enrollment) string {
 	return e.EnrollmentGroupID
 }
 
-func (c *Cloud) mayPut(old provisioning.Enrollment, known bool, only rest.Condition, e provisioning.Enrollment) error {
+func (c *Cloud) mayPut(old *provisioning.Enrollment, only rest.Condition, e provisioning.Enrollment) error {
+	known := old != nil
+	if !known {
+		old = &provisioning.Enrollment{}
+	}
 	blind := known && only.IfMatch == "" && c.cfg.Undocumented.ReplaceNeedsETag
 	switch {
 	case known && only.Create, blind && !only.Update:
@@ -53,16 +70,16 @@ func (c *Cloud) mayPut(old provisioning.Enrollment, known bool, only rest.Condit
 	return nil
 }
 
-// replaced is a record that takes the place of old, if there was one. Ordinary
+// replaced is a record that takes the place of old, if that is not nil. Ordinary
 // answers have no keys, so a record that was read, changed and written back has
 // none either; it keeps those of old.
-func (c *Cloud) replaced(old provisioning.Enrollment, known bool, e provisioning.Enrollment) provisioning.Enrollment {
+func (c *Cloud) replaced(old *provisioning.Enrollment, e provisioning.Enrollment) provisioning.Enrollment {
 	e.State = nil // the service's to say
-	if known && !c.cfg.Undocumented.ReplaceMakesKeys {
+	if old != nil && !c.cfg.Undocumented.ReplaceMakesKeys {
 		e.Attestation = inherited(old.Attestation, e.Attestation)
 	}
 	e = withDefinition(c.completed(e))
-	if known {
+	if old != nil {
 		e.Created = old.Created
 		e.ETag = recordETag(c.draws(e.ID(), hash(old.ETag)), e.LastUpdated.Time)
 	}
@@ -149,16 +166,17 @@ func (c *Cloud) mayCall(e provisioning.Enrollment) error {
 
 // deleteRecord deletes an enrollment. The registrations of its devices stay ("How
 // to deprovision devices": they are deleted one by one).
-func deleteRecord(table *records, e provisioning.Enrollment, only rest.Condition) error {
+func (c *Cloud) deleteRecord(table *records, e provisioning.Enrollment, only rest.Condition) error {
 	var refused error
-	table.Update(keyOf(e), func(old provisioning.Enrollment, known bool) (provisioning.Enrollment, bool) {
+	c.change(table, keyOf(e), func(old *provisioning.Enrollment) *provisioning.Enrollment {
 		switch {
-		case !known:
+		case old == nil:
 			refused = notFoundOf(e)
 		case !only.Holds(old.ETag):
 			refused = errStale()
+			return old
 		}
-		return old, known && refused != nil
+		return nil
 	})
 	return refused
 }

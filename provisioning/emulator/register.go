@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"cmp"
 	"context"
 	"strings"
 	"time"
@@ -31,15 +32,17 @@ type operation struct {
 	ID      string
 	Ready   time.Time // when a poll may hear the verdict, at the earliest
 	Decided bool
-	Verdict provisioning.RegistrationState
+	// Verdict is nil until there is one. Nobody changes what it points to, so the
+	// table, exchanges and answers share it.
+	Verdict *provisioning.RegistrationState
 
-	cancel context.CancelFunc // ends the allocation
+	cancel context.CancelFunc // ends the call of the webhook; nil without one
 }
 
-// state is what a device may know now.
-func (op operation) state(registrationID string) provisioning.RegistrationState {
+// state is what a device may know now. It is not to be changed.
+func (op operation) state(registrationID string) *provisioning.RegistrationState {
 	if !op.Decided || time.Now().Before(op.Ready) {
-		return provisioning.RegistrationState{RegistrationID: registrationID, Status: provisioning.Assigning}
+		return &provisioning.RegistrationState{RegistrationID: registrationID, Status: provisioning.Assigning}
 	}
 	return op.Verdict
 }
@@ -54,61 +57,69 @@ type applicant struct {
 // answer is one that is on its way. Topic holds the status and the retry-after;
 // only MQTT writes it as a topic.
 type answer struct {
-	due      time.Time
-	topic    provisioning.Answer
-	body     []byte
-	exchange provisioning.Exchange
-	lost     loss // by a fault; empty for an answer that goes out
+	due   time.Time
+	topic provisioning.Answer
+	body  []byte
+	lost  loss // by a fault; empty for an answer that goes out
+
+	// What the record says beside.
+	kind        provisioning.ExchangeKind
+	operationID string
+	came        time.Time // what it answers
+	problem     string
+	state       *provisioning.RegistrationState
 }
 
 // register accepts a registration or refuses it, and says what is answered and
 // when.
-func (d applicant) register(request provisioning.Request, body []byte, came time.Time) answer {
+func (d *applicant) register(request provisioning.Request, body []byte, came time.Time) *answer {
 	c := d.cloud
-	exchange := provisioning.Exchange{Kind: provisioning.ExchangeRegister, RegistrationID: d.who.registrationID, At: came}
 	fault := c.fault(FaultAtRegistration, d.who.registrationID)
-	a, faulty := d.faulty(fault, request, exchange)
-	if !faulty {
-		a = d.decide(request, exchange, body)
+	a := d.faulty(fault, request)
+	if a == nil {
+		a = d.decide(request, body)
 	}
-	a.due = came.Add(fault.Wait + c.draw(c.cfg.Answers.Register, d.who.registrationID, "register "+a.exchange.OperationID))
+	a.came, a.kind = came, cmp.Or(a.kind, provisioning.ExchangeRegister)
+	a.due = came.Add(fault.Wait + c.draw(c.cfg.Answers.Register, d.who.registrationID, "register "+a.operationID))
 	return a
 }
 
 // decide refuses a registration or begins it. The quota comes last, so that what
 // is refused anyway uses up none of it.
-func (d applicant) decide(request provisioning.Request, exchange provisioning.Exchange, body []byte) answer {
+func (d *applicant) decide(request provisioning.Request, body []byte) *answer {
 	device, err := provisioning.ParseRegistration(body)
 	if refused := d.objection(device, err); refused != nil {
-		return d.refusal(request, exchange, refused)
+		return d.refusal(request, refused)
 	}
-	record, known := d.cloud.enrollment(d.who)
+	record, known := d.cloud.enrollment(&d.who)
 	if !known {
-		return d.refusal(request, exchange, problem(404, provisioning.EnrollmentNotFound, "Enrollment not found."))
+		return d.refusal(request, problem(404, provisioning.EnrollmentNotFound, "Enrollment not found."))
 	}
 	if refused := d.cloud.throttled(); refused != nil {
-		return d.refusal(request, exchange, refused)
+		return d.refusal(request, refused)
 	}
-	return d.accept(request, exchange, d.cloud.begin(d.who, record, device))
+	t := &task{who: &d.who, record: record, payload: device.Payload}
+	d.cloud.begin(t)
+	return d.accept(request, t.operationID)
 }
 
 // gone is why an answer was not written.
 const gone = "the connection ended before the answer"
 
 // note records an exchange as its answer leaves, or why it does not.
-func (c *Cloud) note(a answer, failed string) {
-	a.exchange.Took = time.Since(a.exchange.At)
-	if failed != "" {
-		a.exchange.Err = failed
-	}
-	c.cfg.Record(a.exchange)
+func (c *Cloud) note(registrationID string, a *answer, failed string) {
+	c.cfg.Record(provisioning.Exchange{
+		Kind: a.kind, RegistrationID: registrationID, OperationID: a.operationID,
+		At: a.came, Took: time.Since(a.came),
+		Status: a.topic.Status, Err: cmp.Or(failed, a.problem), State: a.state,
+	})
 }
 
 // objection is why a registration is refused, nil if it is not. The credentials
 // come before the body: who has none learns nothing of what would be wrong with
 // it. A body may be empty or leave the id out, as C#'s SDK does; the user name
 // has it.
-func (d applicant) objection(device provisioning.Registration, malformed error) *provisioning.Error {
+func (d *applicant) objection(device provisioning.Registration, malformed error) *provisioning.Error {
 	id := d.who.registrationID
 	switch {
 	case provisioning.CheckRegistrationID(id) != nil:
@@ -128,7 +139,7 @@ func (d applicant) objection(device provisioning.Registration, malformed error) 
 // unauthorized is the answer to bad credentials that the live service was seen
 // to send over MQTT (azure-docs issue 43157); that to a certificate is in the
 // tests of the C SDK.
-func (d applicant) unauthorized() *provisioning.Error {
+func (d *applicant) unauthorized() *provisioning.Error {
 	if d.who.certificate != nil {
 		return problem(401, provisioning.UnauthorizedAccess, "Invalid certificate.")
 	}
@@ -141,64 +152,52 @@ func problem(status int, code provisioning.Code, message string) *provisioning.E
 
 // refusal is an answer with an error document. Its tracking id is made of the
 // exchange alone, so that a run can be repeated to the letter.
-func (d applicant) refusal(request provisioning.Request, exchange provisioning.Exchange, e *provisioning.Error) answer {
+func (d *applicant) refusal(request provisioning.Request, e *provisioning.Error) *answer {
 	d.cloud.totals.refused.Add(1)
-	exchange.Status, exchange.Err = e.Status, e.Code.String()
 	if e.Code != provisioning.Throttled { // it was seen without
 		e.TrackingID = guid(d.cloud.draws(d.who.registrationID, hash(request.String())))
 	}
 	e.Time = provisioning.Timestamp{Time: time.Now()}
-	return answer{
-		topic:    provisioning.Answer{Status: e.Status, RequestID: request.RequestID, RetryAfter: e.RetryAfter},
-		body:     e.JSON(),
-		exchange: exchange,
+	return &answer{
+		topic:   provisioning.Answer{Status: e.Status, RequestID: request.RequestID, RetryAfter: e.RetryAfter},
+		body:    e.JSON(),
+		problem: e.Code.String(),
 	}
 }
 
 // accept is the 202 to a registration. It holds the operation id and nothing of
 // the registration's state, as the live service's does.
-func (d applicant) accept(request provisioning.Request, exchange provisioning.Exchange, op operation) answer {
-	c := d.cloud
-	exchange.OperationID = op.ID
-	state := op.state(d.who.registrationID)
-	if c.cfg.Undocumented.DisabledAtRegister && state.Status == provisioning.Disabled {
-		exchange.Kind = provisioning.ExchangeTold
-		return d.told(request, exchange, provisioning.Operation{OperationID: op.ID, Status: state.Status, State: &state})
+func (d *applicant) accept(request provisioning.Request, operationID string) *answer {
+	if d.cloud.cfg.Undocumented.DisabledAtRegister {
+		r, _ := d.cloud.registrations.Get(provisioning.SameID(d.who.registrationID))
+		if state := r.Operation.state(d.who.registrationID); state.Status == provisioning.Disabled {
+			return d.told(request, provisioning.Operation{OperationID: operationID, Status: state.Status, State: state})
+		}
 	}
-	return d.pending(request, exchange, provisioning.Operation{OperationID: op.ID, Status: provisioning.Assigning})
+	return d.pending(request, provisioning.Operation{OperationID: operationID, Status: provisioning.Assigning})
 }
 
-// begin starts an operation and its allocation. The device's earlier allocation
-// is given up: nobody will ask for that one.
-func (c *Cloud) begin(who identity, record provisioning.Enrollment, device provisioning.Registration) operation {
-	now, key := time.Now(), provisioning.SameID(who.registrationID)
-	ctx, cancel := context.WithCancel(c.ctx)
+// open puts a new operation in the place of the device's earlier one, whose
+// allocation is given up: nobody will ask for that one. The task learns from it
+// its id and where the device is.
+func (c *Cloud) open(t *task, cancel context.CancelFunc) {
+	now, key := time.Now(), t.key()
 	var giveUp context.CancelFunc
 	c.totals.registrations.Add(1)
-	r := c.registrations.Update(key, func(r registration, known bool) (registration, bool) {
+	c.registrations.Update(key, func(r registration, known bool) (registration, bool) {
 		if !known {
-			r.ID, r.Created = who.registrationID, now
+			r.ID, r.Created = t.who.registrationID, now
 		}
 		r.Count++
-		r.Group = who.groupID()
+		r.Group = t.who.groupID()
 		giveUp = r.Operation.cancel
 		draws := c.draws(key, r.Count)
-		r.Operation = operation{
-			Ready:  now.Add(c.cfg.Answers.Allocate.at(draws.Float64())),
-			ID:     operationID(key, draws),
-			cancel: cancel,
-		}
+		ready := now.Add(c.cfg.Answers.Allocate.at(draws.Float64()))
+		r.Operation = operation{ID: operationID(key, draws), Ready: ready, cancel: cancel}
+		t.operationID, t.hub, t.deviceID = r.Operation.ID, r.Hub, r.DeviceID
 		return r, true
 	})
 	if giveUp != nil {
 		giveUp()
 	}
-	c.allocate(ctx, cancel, task{
-		who: who, record: record, payload: device.Payload,
-		operationID: r.Operation.ID, hub: r.Hub, deviceID: r.DeviceID,
-	})
-	if c.cfg.Undocumented.DisabledAtRegister {
-		r, _ = c.registrations.Get(key)
-	}
-	return r.Operation
 }

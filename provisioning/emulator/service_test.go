@@ -165,6 +165,29 @@ func TestDeletingARegistrationMakesTheNextOneInitial(t *testing.T) {
 	})
 }
 
+func TestKeysThatABackEndChangesHoldFromTheNextConnectionOn(t *testing.T) {
+	inBubble(t, served, func(t *testing.T, w *world, b *backEnd) {
+		path := "/enrollmentGroups/" + groupID
+		if last := w.provisioned(toaster, key(t, toasterKey)); last.Status != "assigned" {
+			t.Errorf("before, the device ended as %+v", last)
+		}
+		pair := provisioning.SymmetricKey{Primary: provisioning.NewKey(), Secondary: provisioning.NewKey()}
+		text := b.do(200, "GET", path, "").body
+		keys := `"symmetricKey":{"primaryKey":"` + pair.Primary.Base64() + `","secondaryKey":"` + pair.Secondary.Base64() + `"}`
+		b.do(200, "PUT", path, strings.Replace(text, `{"type":"symmetricKey"`, `{"type":"symmetricKey",`+keys, 1), "If-Match", "*")
+		for _, k := range []provisioning.Key{pair.Primary.Derive(toaster), pair.Secondary.Derive(toaster)} {
+			if last := w.provisioned(toaster, k); last.Status != "assigned" {
+				t.Errorf("with a new key the device ended as %+v", last)
+			}
+		}
+		c := w.wire()
+		defer c.nc.Close()
+		c.connect(connectPacket(toaster, userName(toaster), goodToken(t, toaster)))
+		c.subscribe(1, answerFilter)
+		checkRefusal(t, c.ask(1, registerTopic, ""), "401 401000 Unauthorized")
+	})
+}
+
 func TestARecordThatIsReadChangedAndWrittenBackKeepsItsKeys(t *testing.T) {
 	inBubble(t, served, func(t *testing.T, w *world, b *backEnd) {
 		path := "/enrollmentGroups/" + groupID

@@ -36,11 +36,11 @@ func (c *Cloud) openState() error {
 }
 
 func (c *Cloud) keepTables() error {
-	enrollments := store.Codec[provisioning.Enrollment]{
-		Encode: provisioning.Enrollment.JSON,
-		Decode: func(row []byte) (provisioning.Enrollment, bool, error) {
+	enrollments := store.Codec[*provisioning.Enrollment]{
+		Encode: func(e *provisioning.Enrollment) ([]byte, error) { return e.JSON() },
+		Decode: func(row []byte) (*provisioning.Enrollment, bool, error) {
 			e, err := provisioning.ParseEnrollment(row)
-			return e, true, err
+			return &e, true, err
 		},
 	}
 	declarations := store.Codec[declaration]{
@@ -75,8 +75,12 @@ type keptRegistration struct {
 }
 
 func keep(r registration) ([]byte, error) {
-	kept := keptRegistration{Registration: r, Payload: r.Operation.Verdict.Payload}
-	kept.Registration.Operation.Verdict.Payload = nil
+	kept := keptRegistration{Registration: r}
+	if r.Operation.Verdict != nil {
+		verdict := *r.Operation.Verdict
+		kept.Payload, verdict.Payload = verdict.Payload, nil
+		kept.Registration.Operation.Verdict = &verdict
+	}
 	return provisioning.Marshal(kept)
 }
 
@@ -89,8 +93,8 @@ func recall(row []byte) (registration, bool, error) {
 		return registration{}, false, err
 	}
 	r := kept.Registration
-	r.Operation.Verdict.Payload = kept.Payload
-	if r.Operation.Decided {
+	if r.Operation.Decided && r.Operation.Verdict != nil {
+		r.Operation.Verdict.Payload = kept.Payload
 		return r, true, nil
 	}
 	r.Operation = r.standing()
@@ -100,7 +104,7 @@ func recall(row []byte) (registration, bool, error) {
 // standing is the operation of a device that is where it is, and of whose last
 // registration nothing is known.
 func (r registration) standing() operation {
-	return operation{Decided: true, Verdict: provisioning.RegistrationState{
+	return operation{Decided: true, Verdict: &provisioning.RegistrationState{
 		RegistrationID: r.ID, Created: provisioning.Timestamp{Time: r.Created}, LastUpdated: provisioning.Timestamp{Time: r.Created},
 		AssignedHub: r.Hub, DeviceID: r.DeviceID, Status: provisioning.Assigned, Substatus: provisioning.InitialAssignment,
 	}}

@@ -36,7 +36,7 @@ func (c *Cloud) prepareWebhook() {
 }
 
 // client is the client with the records of one allocation.
-func (c *Cloud) client(t task) *allocation.Client {
+func (c *Cloud) client(t *task) *allocation.Client {
 	client := c.webhook
 	client.Timeout = c.draw(c.cfg.Undocumented.WebhookTimeout, t.who.registrationID, "webhook "+t.operationID)
 	client.Record = func(x provisioning.Exchange) {

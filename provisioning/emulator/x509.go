@@ -64,17 +64,17 @@ func (c *Cloud) attestX509(user provisioning.DPSUser, chain []*x509.Certificate)
 
 func (c *Cloud) attestX509Group(who *identity, chain []*x509.Certificate) error {
 	refused := errNoIssuer
-	for _, group := range c.sortedGroups() {
-		if group.Attestation.X509 == nil {
+	for _, g := range c.roster() {
+		if g.Attestation.X509 == nil {
 			continue
 		}
-		trust := c.resolved(*group.Attestation.X509)
+		trust := c.resolved(*g.Attestation.X509)
 		err := trust.Accept(chain, time.Now())
 		if err == nil {
-			who.enrollmentID, who.group, who.x509 = group.EnrollmentGroupID, true, &trust
+			who.enrollmentID, who.group, who.x509 = g.EnrollmentGroupID, true, &trust
 			return nil
 		}
-		refused = fmt.Errorf("%w: group %q: %w", errNoIssuer, group.EnrollmentGroupID, err)
+		refused = fmt.Errorf("%w: group %q: %w", errNoIssuer, g.EnrollmentGroupID, err)
 	}
 	return refused
 }
@@ -91,7 +91,7 @@ func (c *Cloud) resolved(trust provisioning.X509) provisioning.X509 {
 // showProof tells a webhook how a device proved who it is. Every log of the
 // service has symmetricKey {} and no keys in it, though the documents speak of
 // keys there; of certificates there is no log.
-func (c *Cloud) showProof(to *allocation.RuntimeContext, who identity) {
+func (c *Cloud) showProof(to *allocation.RuntimeContext, who *identity) {
 	if who.certificate == nil {
 		to.SymmetricKey = &struct{}{}
 		return

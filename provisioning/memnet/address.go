@@ -70,10 +70,17 @@ type nameAddr string
 func (nameAddr) Network() string  { return "tcp" }
 func (a nameAddr) String() string { return string(a) }
 
-// clientAddr makes the address of the n-th client. 200,000 clients of one server
-// do not fit into the ports of one IP address, so they spread over 127/8.
-func clientAddr(n uint32) *net.TCPAddr {
+// client is the n-th client, as an address that is made when it is read.
+type client uint32
+
+func (c *client) Network() string { return "tcp" }
+func (c *client) String() string  { return c.addr().String() }
+
+// addr is where a client is. 200,000 clients of one server do not fit into the ports
+// of one IP address, so they spread over 127/8.
+func (c *client) addr() *net.TCPAddr {
 	const firstPort, ports = 1024, 65536 - 1024
+	n := uint32(*c)
 	ip := make(net.IP, net.IPv4len)
 	binary.BigEndian.PutUint32(ip, 127<<24|(1+n/ports)&0xffffff)
 	return &net.TCPAddr{IP: ip, Port: int(firstPort + n%ports)}

@@ -11,20 +11,20 @@ import (
 type conn struct {
 	in, out *stream
 	server  net.Addr
-	serial  uint32 // of the client
+	client  client
 	dialler bool
 }
 
 // newPipe makes both ends of a connection in one allocation, as there may be
 // hundreds of thousands.
-func newPipe(server net.Addr, serial uint32) (client, accepted *conn) {
+func newPipe(server net.Addr, serial uint32) (dialled, accepted *conn) {
 	p := new(struct {
 		ends     [2]conn
 		up, down stream
 	})
 	p.up.changed.L, p.down.changed.L = &p.up.mu, &p.down.mu
-	p.ends[0] = conn{in: &p.down, out: &p.up, server: server, serial: serial, dialler: true}
-	p.ends[1] = conn{in: &p.up, out: &p.down, server: server, serial: serial}
+	p.ends[0] = conn{in: &p.down, out: &p.up, server: server, client: client(serial), dialler: true}
+	p.ends[1] = conn{in: &p.up, out: &p.down, server: server, client: client(serial)}
 	return &p.ends[0], &p.ends[1]
 }
 
@@ -59,7 +59,7 @@ func (c *conn) RemoteAddr() net.Addr { return c.address(!c.dialler) }
 // address is made when it is asked for, so that a connection need not keep it.
 func (c *conn) address(ofClient bool) net.Addr {
 	if ofClient {
-		return clientAddr(c.serial)
+		return c.client.addr()
 	}
 	return c.server
 }
@@ -80,10 +80,15 @@ func (c *conn) SetWriteDeadline(t time.Time) error {
 }
 
 // explain words an error as the net package does. io.EOF stays bare: callers
-// compare it.
+// compare it. The client's address is made when the error is read, as most are
+// deadlines that nobody reads.
 func (c *conn) explain(op string, err error) error {
 	if err == nil || err == io.EOF {
 		return err
 	}
-	return &net.OpError{Op: op, Net: "tcp", Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: err}
+	source, addr := net.Addr(&c.client), c.server
+	if !c.dialler {
+		source, addr = addr, source
+	}
+	return &net.OpError{Op: op, Net: "tcp", Source: source, Addr: addr, Err: err}
 }

@@ -66,6 +66,36 @@ func TestDeadlinesAreExact(t *testing.T) {
 	})
 }
 
+// The address of the client is made only when somebody reads the error.
+func TestErrorsNameBothEnds(t *testing.T) {
+	client, server := pipe(t)
+	for _, c := range []net.Conn{client, server} {
+		c.SetReadDeadline(time.Unix(1, 0))
+		_, err := c.Read(make([]byte, 1))
+		want := "read tcp " + c.LocalAddr().String() + "->" + c.RemoteAddr().String() + ": i/o timeout"
+		if err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}
+
+// Small buffers go from one connection to the next.
+func TestWhatIsReadIsWhatThisConnectionWrote(t *testing.T) {
+	for size := range 1200 {
+		client, server := pipe(t)
+		sent := bytes.Repeat([]byte{byte(size)}, size)
+		for _, half := range [][]byte{sent[:size/2], sent[size/2:]} {
+			if _, err := client.Write(half); err != nil {
+				t.Fatal(err)
+			}
+		}
+		client.Close()
+		if got, err := io.ReadAll(server); err != nil || !bytes.Equal(got, sent) {
+			t.Fatalf("of %d bytes %d came, or others: %v", size, len(got), err)
+		}
+	}
+}
+
 func TestDeadlineInThePastWakesAReader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, server := pipe(t)

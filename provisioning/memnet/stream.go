@@ -79,11 +79,25 @@ func (s *stream) take(p []byte) int {
 	n := copy(p, s.buf[s.off:])
 	s.off += n
 	if s.off == len(s.buf) {
-		s.buf, s.off = nil, 0
+		s.drop()
 	}
 	s.changed.Broadcast()
 	return n
 }
+
+// drop gives the buffer back.
+func (s *stream) drop() {
+	if cap(s.buf) == smallBuffer {
+		unread.Put((*[smallBuffer]byte)(s.buf[:smallBuffer]))
+	}
+	s.buf, s.off = nil, 0
+}
+
+// unread holds the buffers of streams that have something small to be read, which is
+// so for a moment and all the time.
+var unread = sync.Pool{New: func() any { return new([smallBuffer]byte) }}
+
+const smallBuffer = 512
 
 // write waits for its turn, then for room. One that ends early says how much was
 // handed over, as net.Conn demands.
@@ -129,16 +143,19 @@ func (s *stream) release() {
 
 // put appends as much of p as there is room for.
 func (s *stream) put(p []byte) int {
-	unread := len(s.buf) - s.off
-	p = p[:min(len(p), maxUnread-unread)]
+	left := len(s.buf) - s.off
+	p = p[:min(len(p), maxUnread-left)]
 	if len(p) == 0 {
 		return 0
 	}
 	// What was read is cut off only once it is more than what is left: moving
 	// the rest at each write would cost a slow reader 64 KiB of copying a byte.
-	if s.off > unread {
+	if s.off > left {
 		copy(s.buf, s.buf[s.off:])
-		s.buf, s.off = s.buf[:unread], 0
+		s.buf, s.off = s.buf[:left], 0
+	}
+	if s.buf == nil && len(p) <= smallBuffer {
+		s.buf = unread.Get().(*[smallBuffer]byte)[:0]
 	}
 	s.buf = append(s.buf, p...)
 	s.changed.Broadcast()
@@ -197,7 +214,7 @@ func (s *stream) closeReader() error {
 		return net.ErrClosed
 	}
 	s.readerGone = true
-	s.buf, s.off = nil, 0
+	s.drop()
 	s.reading.stop()
 	s.changed.Broadcast()
 	return nil

@@ -38,9 +38,11 @@ func NewTwin(initial provisioning.InitialTwin) (Twin, error) {
 // JSON is the twin as its device reads it: without tags, without $metadata
 // (hub over MQTT, "Retrieving a device twin's properties").
 func (t Twin) JSON() []byte {
+	desired, reported := withVersion(t.Desired, t.DesiredVersion), withVersion(t.Reported, t.ReportedVersion)
 	var o provisioning.Object
-	o.Raw("desired", withVersion(t.Desired, t.DesiredVersion))
-	o.Raw("reported", withVersion(t.Reported, t.ReportedVersion))
+	o.Grow(len(desired) + len(reported) + 32)
+	o.Raw("desired", desired)
+	o.Raw("reported", reported)
 	return o.Bytes()
 }
 

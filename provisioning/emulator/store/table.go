@@ -35,11 +35,11 @@ func (s *shard[V]) touch(id string) {
 }
 
 // Get is the value of id, if there is one.
-func (t *Table[V]) Get(id string) (V, bool) {
+func (t *Table[V]) Get(id string) (v V, ok bool) {
 	s := t.of(id)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	v, ok := s.rows[id]
+	v, ok = s.rows[id]
 	return v, ok
 }
 
@@ -51,12 +51,12 @@ func (t *Table[V]) Put(id string, v V) {
 // Update changes one row in one step: change gets the value, if there is one,
 // and returns what to store; false removes the row. Nobody else sees the row
 // meanwhile, so change must neither block nor come back to this table.
-func (t *Table[V]) Update(id string, change func(v V, ok bool) (V, bool)) V {
+func (t *Table[V]) Update(id string, change func(v V, ok bool) (V, bool)) (v V) {
 	s := t.of(id)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	old, ok := s.rows[id]
-	v, keep := change(old, ok)
+	v, ok := s.rows[id]
+	v, keep := change(v, ok)
 	s.touch(id)
 	if !keep {
 		delete(s.rows, id)
