@@ -10,7 +10,8 @@ import (
 type parting uint8
 
 const (
-	left        parting = iota // for good: the boot is over
+	online      parting = iota // not at all: the device is there
+	left                       // for good: the boot is over
 	unwanted                   // the hub does not want the device, which asks DPS
 	unreachable                // for so long that the device asks DPS
 )
@@ -22,40 +23,75 @@ var errUnreachable = errors.New("the hub could not be reached for too long")
 // one, and back to DPS when the hub does not want it (DPS, best practices for
 // large-scale deployments, "IoT Hub connectivity considerations"). It returns what
 // the device knows in the end.
+//
+// A device that is to be held comes online on a stack that is given back: what it
+// takes while it is idle is most of all its stack, and a TLS handshake or a
+// template needs several times as much of that as waiting does.
 func (l *life) run(ctx context.Context) *Assignment {
-	known, ask := l.Cached, l.Cached == nil || l.Until == UntilAssigned
-	if !ask {
-		l.recall(known)
+	l.known, l.ask = l.Cached, l.Cached == nil || l.Until == UntilAssigned
+	if l.Until == UntilAssigned {
+		l.comeOnline(ctx, nil)
+		return l.known
+	}
+	var h *hub
+	for {
+		done := make(chan *hub)
+		go func() { done <- l.comeOnline(ctx, h) }()
+		if h = <-done; h == nil {
+			return l.known
+		}
+		h.stay(ctx)
+	}
+}
+
+// comeOnline goes to the hub where the device has been, or to the one that it is
+// sent to, until it is online there; nil when the device has left for good.
+func (l *life) comeOnline(ctx context.Context, h *hub) *hub {
+	if h == nil && !l.ask {
+		l.recall()
 	}
 	for {
-		if ask {
-			var assignment *Assignment
-			var failure *Failure
-			aside(func() { assignment, failure = l.provision(ctx) })
-			if failure != nil {
-				l.end(failure)
-				return known
-			}
-			known = assignment
+		if h == nil {
+			h = l.findHub(ctx)
 		}
-		if l.Until == UntilAssigned {
-			l.enter(Off, nil)
-			return known
+		if h == nil {
+			return nil
 		}
-		switch l.atHub(ctx, known, ask) {
+		switch h.comeOnline(ctx) {
+		case online:
+			return h
 		case left:
-			return known
+			return nil
 		case unwanted:
-			known = nil
+			l.known = nil
 		}
-		ask = true
+		h, l.ask = nil, true
 		l.progress()
 	}
 }
 
+// findHub is the hub where the device belongs, as it knows or DPS says; nil when
+// there is none to go to, which was told.
+func (l *life) findHub(ctx context.Context) *hub {
+	fresh := l.ask
+	if l.ask {
+		assignment, failure := l.provision(ctx)
+		if failure != nil {
+			l.end(failure)
+			return nil
+		}
+		l.known = assignment
+	}
+	if l.Until == UntilAssigned {
+		l.enter(Off, nil)
+		return nil
+	}
+	return l.hubOf(l.known, fresh)
+}
+
 // recall begins with a hub that the device knows.
-func (l *life) recall(known *Assignment) {
-	l.tell(Event{To: Joining, Assignment: &Assignment{Hub: known.Hub, DeviceID: known.DeviceID}}, nil)
+func (l *life) recall() {
+	l.tell(Event{To: Joining, Assignment: &Assignment{Hub: l.known.Hub, DeviceID: l.known.DeviceID}}, nil)
 }
 
 // end is the end of a life that did not get further. One that was where it was to

@@ -24,71 +24,81 @@ type hub struct {
 	// lost since when it is not.
 	known bool
 	lost  time.Time
+	// How the last stay ended, or the attempt at one: with an error, or because
+	// the device leaves; with neither, to renew the token.
+	err    error
+	leaves bool
+	next   time.Time // of telemetry
 }
 
-// atHub joins the hub, reads the twin, and stays or leaves, unless it is sent back
-// to DPS. Fresh is an assignment that DPS has just made.
-func (l *life) atHub(ctx context.Context, a *Assignment, fresh bool) parting {
+// hubOf is the hub of an assignment, nil if it is not to be dialled. Fresh is one
+// that DPS has just made.
+func (l *life) hubOf(a *Assignment, fresh bool) *hub {
 	if l.target.Declared != nil && !l.target.Declared(a.Hub) {
 		l.enter(Failed, &Failure{
 			Outcome: OutcomeHubNotDeclared,
 			Result:  provisioning.ResultOK,
 			Err:     fmt.Errorf("the hub %q is not declared, so it was not dialled", a.Hub),
 		})
-		return left
+		return nil
 	}
 	user := provisioning.HubUser{Host: a.Hub, DeviceID: a.DeviceID, APIVersion: provisioning.HubAPIVersion}
-	h := &hub{life: l, user: user, known: !fresh, lost: time.Now()}
-	defer h.hangUp(ctx)
+	return &hub{life: l, user: user, known: !fresh, lost: time.Now()}
+}
+
+// comeOnline joins the hub and reads the twin, and after a stay there does what that
+// ended for.
+func (h *hub) comeOnline(ctx context.Context) parting {
 	for {
-		err := h.attempt(ctx)
-		if err == nil {
+		switch {
+		case h.err != nil:
+			if why := h.recover(ctx); why != online {
+				return why
+			}
+		case h.leaves:
 			h.hangUp(ctx)
-			l.enter(Off, nil)
+			h.enter(Off, nil)
 			return left
+		default: // for the first time, or to renew the token
+			h.hangUp(ctx)
 		}
-		h.drop()
-		failure, again := classify(err)
-		if why := h.doubt(err); why != left && ctx.Err() == nil {
-			return h.reask(why, failure)
+		if h.err = h.arrive(ctx); h.err == nil && h.Until == UntilOnline {
+			h.arrived()
+			return online
 		}
-		again.refused = again.refused && !h.known
-		if end, goesOn := l.pause(ctx, failure, again); !goesOn {
-			l.end(end)
-			return left
-		}
-		if l.over() {
-			l.enter(Off, nil)
-			return left
-		}
+		h.leaves = h.err == nil
 	}
+}
+
+// recover pauses after an error, to try again where it is online that it returns.
+func (h *hub) recover(ctx context.Context) parting {
+	h.drop()
+	failure, again := classify(h.err)
+	if why := h.doubt(h.err); why != left && ctx.Err() == nil {
+		return h.reask(why, failure)
+	}
+	again.refused = again.refused && !h.known
+	if end, goesOn := h.pause(ctx, failure, again); !goesOn {
+		h.end(end)
+		return left
+	}
+	if h.over() {
+		h.enter(Off, nil)
+		return left
+	}
+	return online
+}
+
+// arrived begins a stay.
+func (h *hub) arrived() {
+	if h.Stay > 0 && !h.reached {
+		h.leave = time.Now().Add(h.Stay)
+	}
+	h.reached, h.known = true, true
 }
 
 // over reports whether the time has come to leave.
 func (l *life) over() bool { return !l.leave.IsZero() && !time.Now().Before(l.leave) }
-
-// attempt goes from Joining to where the device leaves of its own accord.
-func (h *hub) attempt(ctx context.Context) error {
-	for {
-		var err error
-		if aside(func() { err = h.arrive(ctx) }); err != nil {
-			return err
-		}
-		if h.Until != UntilOnline {
-			return nil
-		}
-		if h.Stay > 0 && !h.reached {
-			h.leave = time.Now().Add(h.Stay)
-		}
-		h.reached, h.known = true, true
-		renew, err := h.stay(ctx)
-		h.lost = time.Now()
-		if err != nil || !renew {
-			return err
-		}
-		h.hangUp(ctx)
-	}
-}
 
 // arrive goes from Joining to Online, which is the end of the boot.
 func (h *hub) arrive(ctx context.Context) error {
@@ -130,42 +140,51 @@ func (h *hub) join(ctx context.Context) error {
 	return nil
 }
 
-// stay is the device's life online. It returns true when the token is to be
-// renewed and false when the device leaves.
-func (h *hub) stay(ctx context.Context) (renew bool, err error) {
-	var next time.Time // of telemetry
+// stay is the device's life online. Nothing but waiting is done from here, so that
+// the stack stays small.
+func (h *hub) stay(ctx context.Context) {
+	h.leaves, h.next = false, time.Time{}
 	if h.Telemetry > 0 {
-		next = time.Now()
+		h.next = time.Now()
 	}
-	for {
-		m, err := h.conn.Receive(earliest(h.leave, h.renewAt, next))
-		now := time.Now()
-		switch {
-		case ctx.Err() != nil:
-			return false, nil
-		case err == nil && provisioning.IsDesired(m.Topic):
-			if h.twin.patch(m.Payload) == nil {
-				err = h.report()
-			}
-		case errors.Is(err, os.ErrDeadlineExceeded):
-			err = nil
-		}
-		if err != nil {
-			return false, fmt.Errorf("online at the hub: %w", err)
-		}
-		if !h.leave.IsZero() && !now.Before(h.leave) {
-			return false, nil
-		}
-		if !h.renewAt.IsZero() && !now.Before(h.renewAt) {
-			return true, nil
-		}
-		if !next.IsZero() && !now.Before(next) {
-			next = next.Add(h.Telemetry)
-			if err := h.sendTelemetry(); err != nil {
-				return false, err
-			}
-		}
+	for stays := true; stays; {
+		m, err := h.conn.Receive(earliest(h.leave, h.renewAt, h.next))
+		stays = h.live(ctx, m, err)
 	}
+	h.lost = time.Now()
+}
+
+// live does what a message or the time asks for, and reports whether the stay goes
+// on.
+func (h *hub) live(ctx context.Context, m mqtt.Message, err error) bool {
+	now := time.Now()
+	switch {
+	case ctx.Err() != nil:
+		h.leaves = true
+		return false
+	case err == nil && provisioning.IsDesired(m.Topic):
+		if h.twin.patch(m.Payload) == nil {
+			err = h.report()
+		}
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		err = nil
+	}
+	if err != nil {
+		h.err = fmt.Errorf("online at the hub: %w", err)
+		return false
+	}
+	if h.over() {
+		h.leaves = true
+		return false
+	}
+	if !h.renewAt.IsZero() && !now.Before(h.renewAt) {
+		return false
+	}
+	if !h.next.IsZero() && !now.Before(h.next) {
+		h.next = h.next.Add(h.Telemetry)
+		h.err = h.sendTelemetry()
+	}
+	return h.err == nil
 }
 
 func (h *hub) sendTelemetry() error {

@@ -27,7 +27,9 @@ type life struct {
 	// refusals counts the servers in a row that would not talk, backoffs the
 	// pauses since the last progress.
 	refusals, backoffs int
-	requests           int // for $rid
+	requests           int         // for $rid
+	known              *Assignment // where the device belongs, nil if it does not know
+	ask                bool        // and is to ask DPS
 	twin               desiredTwin
 	resumed            bool // the handshake in this stage took up a session
 
@@ -49,7 +51,7 @@ var (
 //
 // What is returned is what the device keeps for its next boot, as Cached: where it
 // belongs; nil if it does not know.
-func (d Device) Run(ctx context.Context, target *Target, due time.Time, record func(Event)) *Assignment {
+func (d *Device) Run(ctx context.Context, target *Target, due time.Time, record func(Event)) *Assignment {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	if !d.PowerCut.IsZero() {
@@ -57,7 +59,7 @@ func (d Device) Run(ctx context.Context, target *Target, due time.Time, record f
 		ctx, stop = context.WithDeadlineCause(ctx, d.PowerCut, errPowerCut)
 		defer stop()
 	}
-	l := &life{Device: d, target: target, limits: target.Limits.withDefaults(), record: record, since: due}
+	l := &life{Device: *d, target: target, limits: target.Limits.withDefaults(), record: record, since: due}
 	l.clock = time.AfterFunc(l.limits.Boot, func() { cancel(errBootTime) })
 	defer l.clock.Stop()
 	return l.run(ctx)
@@ -92,17 +94,6 @@ func (l *life) tell(e Event, failure *Failure) {
 	e.Resumed = l.resumed
 	l.stage, l.since, l.resumed = e.To, now, false
 	l.record(e)
-}
-
-// aside does what needs a deep stack, such as a TLS handshake, on one that is given
-// back: the device's own stays small, which is most of what an idle device takes.
-func aside(do func()) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		do()
-	}()
-	<-done
 }
 
 // pause waits after a failure that may pass, or gives up: it returns false with

@@ -183,7 +183,7 @@ func TestHeldDeviceIsOneGoroutine(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		if got := goroutines("dpsfleet/device.Device.Run("); got != devices {
+		if got := goroutines("dpsfleet/device.(*Device).Run("); got != devices {
 			t.Errorf("%d held devices run in %d goroutines", devices, got)
 		}
 		if got := goroutines("dpsfleet/provisioning/"); got != 2*devices+1 {

@@ -13,6 +13,7 @@ import (
 	"dpsfleet/provisioning"
 	"dpsfleet/provisioning/emulator"
 	"dpsfleet/provisioning/memnet"
+	"dpsfleet/scenarios"
 )
 
 // turn is how many bytes a client writes, and how many it then waits for.
@@ -138,6 +139,7 @@ func serveLimit() {
 		at.CA = authority.PEM()
 		listener = tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{certificate}, ClientAuth: tls.RequestClientCert})
 	}
+	defer scenarios.CollectLess(0)()
 	go l.accept(listener)
 	say(at)
 	sayUsage()

@@ -24,6 +24,7 @@ func BenchmarkBootNode(b *testing.B) {
 	if _, err := os.Stat(filepath.Join(nodeSDKs, "node_modules", ".package-lock.json")); err != nil {
 		b.Skip("Microsoft's Node SDKs are missing; make clients installs them")
 	}
+	defer scenarios.CollectLess(0)()
 	w := way{network: scenarios.NetworkTLS, version: 0x0304}
 	cloud := cloudProcess(b, w)
 	devices := newBooter(device.Target{Endpoint: cloud.Address, IDScope: "0ne00002193", TLS: w.config(b, cloud), Version: "bench"})

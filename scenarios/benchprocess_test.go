@@ -223,6 +223,7 @@ func serveCloud() {
 	readAsked(&wanted)
 	config := benchScenario(wanted.Webhook).Config(benchKey(), nil)
 	config.TLS, config.Observe.Off = wanted.Secure, true
+	defer scenarios.CollectLess(0)()
 	cloud := startCloud(config)
 	say(place{cloud.Addr(), cloud.CA()})
 	sayUsage()

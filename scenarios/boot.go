@@ -21,17 +21,30 @@ type boot struct {
 
 // bootOnce plays one boot, and returns what the device knows after it. While a
 // device is held its stack is most of it, so those who wait here keep theirs small.
-func (r *run) bootOnce(ctx context.Context, a fleet.Arrival, due time.Time, b boot) *device.Assignment {
-	d, err := r.make(a, b)
-	if err != nil {
-		r.neverMade(a, b.Number, due, err)
+func (r *run) bootOnce(ctx context.Context, a fleet.Arrival, due time.Time, b *boot) *device.Assignment {
+	d := r.made(a, due, b)
+	if d == nil {
 		return b.known
 	}
 	return d.Run(ctx, r.targetOf(a), due, r.record)
 }
 
-// make is the device of an arrival.
-func (r *run) make(a fleet.Arrival, b boot) (*device.Device, error) {
+// made is the device of an arrival; nil if there can be none, which is told then. It
+// is made on a stack that is given back: templates and keys take more than a device
+// that waits.
+func (r *run) made(a fleet.Arrival, due time.Time, b *boot) *device.Device {
+	done := make(chan *device.Device)
+	go func() {
+		d, err := r.make(a, b)
+		if err != nil {
+			r.neverMade(a, b.Number, due, err)
+		}
+		done <- d
+	}()
+	return <-done
+}
+
+func (r *run) make(a fleet.Arrival, b *boot) (*device.Device, error) {
 	f := &r.Fleets[a.Fleet]
 	d, err := r.kinds[a.Fleet].Make(b.Number)
 	if err != nil {
@@ -45,10 +58,16 @@ func (r *run) make(a fleet.Arrival, b boot) (*device.Device, error) {
 	return &d, nil
 }
 
-func (r *run) record(e device.Event) {
-	r.rec.event(e)
-	if r.env.Watch.Event != nil {
-		r.env.Watch.Event(e)
+// hears takes what devices tell of themselves, straight to the recorder unless
+// somebody watches.
+func (r *run) hears() func(device.Event) {
+	record, watch := r.rec.event, r.env.Watch.Event
+	if watch == nil {
+		return record
+	}
+	return func(e device.Event) {
+		record(e)
+		watch(e)
 	}
 }
 

@@ -46,12 +46,18 @@ func (a *again) next(due time.Time) time.Time {
 // bootOne boots one device that is due, and boots it again as its fleet does. A
 // device holds its place in limits.inFlight until its last boot is over.
 func (r *run) bootOne(ctx context.Context, a fleet.Arrival, due time.Time) {
-	f := &r.Fleets[a.Fleet]
-	if f.Cached != nil || len(f.Reboots) > 0 {
+	if f := &r.Fleets[a.Fleet]; f.Cached != nil || len(f.Reboots) > 0 {
 		r.bootAgain(ctx, a, due)
 		return
 	}
-	r.bootOnce(ctx, a, due, boot{Number: r.number(a), sessions: r.sessions()})
+	r.bootOnce(ctx, a, due, r.onlyBoot(a))
+}
+
+// onlyBoot is apart from bootOne to keep that one's frame small.
+//
+//go:noinline
+func (r *run) onlyBoot(a fleet.Arrival) *boot {
+	return &boot{Number: r.number(a), sessions: r.sessions()}
 }
 
 // bootAgain boots one device that knows a hub or has several boots.
@@ -59,7 +65,7 @@ func (r *run) bootAgain(ctx context.Context, a fleet.Arrival, due time.Time) {
 	f, n := r.Fleets[a.Fleet], r.number(a)
 	id, _ := r.kinds[a.Fleet].ID(n)
 	sessions, start := r.sessions(), due.Add(-a.Offset)
-	known := r.bootOnce(ctx, a, due, boot{n, r.cached(f, id), sessions, f.Reboots.cut(1, start)})
+	known := r.bootOnce(ctx, a, due, &boot{n, r.cached(f, id), sessions, f.Reboots.cut(1, start)})
 	for number, reboot := range f.Reboots.each() {
 		due = time.Now()
 		if reboot.PowerCut > 0 {
@@ -74,7 +80,7 @@ func (r *run) bootAgain(ctx context.Context, a fleet.Arrival, due time.Time) {
 			known = nil
 		}
 		n.Boot = number
-		known = r.bootOnce(ctx, a, due, boot{n, known, sessions, f.Reboots.cut(number, start)})
+		known = r.bootOnce(ctx, a, due, &boot{n, known, sessions, f.Reboots.cut(number, start)})
 	}
 }
 

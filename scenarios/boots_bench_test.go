@@ -40,8 +40,10 @@ type way struct {
 // loop that makes the same handshake and moves as many bytes in as many round
 // trips (limit). They take turns, 500 boots each, 200 at a time, but for
 // those of run, which are all due at once. What one boot costs is in CPU and bytes
-// allocated, of the devices' process and of the cloud's.
+// allocated, of the devices' process and of the cloud's. All processes collect as
+// run and emulate do (scenarios.CollectLess).
 func BenchmarkBoot(b *testing.B) {
+	defer scenarios.CollectLess(0)()
 	turns := bootTurns()
 	for _, w := range []way{
 		{name: "tls13", network: scenarios.NetworkTLS, version: tls.VersionTLS13},
@@ -238,7 +240,8 @@ func (t *booter) boots(n int) { repeat(t.b, n, t.boot) }
 
 func (t *booter) boot() error {
 	var last device.Event
-	t.next().Run(context.Background(), &t.target, time.Now(), func(e device.Event) { last = e })
+	d := t.next()
+	d.Run(context.Background(), &t.target, time.Now(), func(e device.Event) { last = e })
 	if last.Err != nil || last.To != device.Off {
 		return fmt.Errorf("%s ended in %s: %w", last.Device, last.To, last.Err)
 	}

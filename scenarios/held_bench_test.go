@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"dpsfleet/device"
+	"dpsfleet/fleet"
 	"dpsfleet/metrics"
 	"dpsfleet/scenarios"
 )
@@ -69,7 +70,8 @@ func (t *booter) hold(b *testing.B, n int) (bytes, goroutines float64) {
 
 // BenchmarkMemory is a whole run in one process of its own, cloud included, over
 // memnet: how long until all devices are online, what the process takes at its
-// peak, and how what one boot costs grows with the fleet.
+// peak, and how what one boot costs grows with the fleet. They arrive at a steady
+// rate, and the heap is the program's (scenarios.CollectLess).
 func BenchmarkMemory(b *testing.B) {
 	for _, n := range []int{1000, 10000, 100000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
@@ -103,11 +105,18 @@ func holdInMemory() {
 	readAsked(&n)
 	s := (&booter{}).scenario(n)
 	s.Fleets[0].Until = device.UntilOnline
+	steady, err := fleet.ParseShape("constant 4000/s")
+	if err != nil {
+		fail(err)
+	}
+	s.Fleets[0].Arrive = scenarios.Stages{steady}
+	env := scenarios.Env{Network: scenarios.NetworkMemory, Version: "bench"}
+	defer scenarios.CollectLess(s.Memory(env))()
 	before, began := usedHere(), time.Now()
 	ctx, cancel := context.WithCancel(context.Background())
 	var figures inMemoryFigures
 	var once sync.Once
-	_, err := scenarios.Run(ctx, s, scenarios.Env{Network: scenarios.NetworkMemory, Version: "bench", Progress: func(p metrics.Progress) {
+	env.Progress = func(p metrics.Progress) {
 		if p.Stages[device.Online] < n {
 			return
 		}
@@ -117,8 +126,8 @@ func holdInMemory() {
 			figures.Peak = peakMemory()
 			cancel()
 		})
-	}})
-	if err != nil {
+	}
+	if _, err := scenarios.Run(ctx, s, env); err != nil {
 		fail(err)
 	}
 	say(figures)

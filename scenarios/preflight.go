@@ -30,10 +30,11 @@ func (r *run) makePlan(atMost float64) {
 // the two handshakes of TLS are the most (make bench has the figures). A device
 // whose cloud is elsewhere takes about half, and a call of a webhook less yet.
 const (
-	memoryEach = 44 << 10
-	secureCPU  = 2500 * time.Microsecond
-	plainCPU   = 700 * time.Microsecond
-	callCPU    = 150 * time.Microsecond
+	secureMemory = 44 << 10
+	plainMemory  = 20 << 10 // over a network in memory
+	secureCPU    = 2500 * time.Microsecond
+	plainCPU     = 700 * time.Microsecond
+	callCPU      = 150 * time.Microsecond
 )
 
 func (r *run) need() fleet.Need {
@@ -42,7 +43,7 @@ func (r *run) need() fleet.Need {
 		FilesEach:   2,
 		Paths:       r.paths().count(),
 		Sources:     r.paths().sources,
-		BytesEach:   memoryEach,
+		BytesEach:   r.memoryEach(),
 		CPUEach:     plainCPU,
 	}
 	if r.env.Network.secure() {
@@ -50,9 +51,9 @@ func (r *run) need() fleet.Need {
 	}
 	switch {
 	case r.direct():
-		need.FilesEach, need.CPUEach, need.BytesEach = 1, callCPU, memoryEach/2
+		need.FilesEach, need.CPUEach = 1, callCPU
 	case r.Scenario.Target != nil:
-		need.FilesEach, need.CPUEach, need.BytesEach = 1, need.CPUEach/2, memoryEach/2
+		need.FilesEach, need.CPUEach = 1, need.CPUEach/2
 	case r.env.Network == NetworkMemory:
 		need.FilesEach = 0
 	}
@@ -60,6 +61,17 @@ func (r *run) need() fleet.Need {
 		need.PerSecond = r.plan.Describe().Peak
 	}
 	return need
+}
+
+// memoryEach is what one device takes of this process's memory.
+func (r *run) memoryEach() int {
+	switch {
+	case r.Scenario.Target != nil: // which a webhook that is called directly is too
+		return secureMemory / 2
+	case r.env.Network == NetworkMemory:
+		return plainMemory
+	}
+	return secureMemory
 }
 
 // preflight finds what the machine lacks before anything is started.

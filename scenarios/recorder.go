@@ -20,10 +20,16 @@ type message struct {
 // to it; a full channel blocks them, and the time blocked is held against the
 // generator.
 type recorder struct {
-	in      chan message
+	in      chan *message
+	taken   sync.Pool     // of messages that can be sent again
 	quit    chan struct{} // closed when nobody listens any more
 	done    chan struct{}
 	blocked blocking
+
+	// What devices and cloud send with. They are fields, as a method that is handed
+	// on copies its argument once more, and these are large.
+	event    func(device.Event)
+	exchange func(provisioning.Exchange)
 }
 
 const (
@@ -32,21 +38,37 @@ const (
 	// at once.
 	messagesEach  = 6
 	smallBuffer   = 1 << 12
-	largestBuffer = 1 << 17 // 40 MB
+	largestBuffer = 1 << 17 // 1 MB, and 40 MB of messages when it is full
 
 	recorderTick = 100 * time.Millisecond
 )
 
 func newRecorder(devices int) *recorder {
 	size := min(max(messagesEach*devices, smallBuffer), largestBuffer)
-	return &recorder{in: make(chan message, size), quit: make(chan struct{}), done: make(chan struct{})}
+	r := &recorder{in: make(chan *message, size), quit: make(chan struct{}), done: make(chan struct{})}
+	r.event = func(e device.Event) {
+		m := r.blank()
+		m.event = e
+		r.send(m)
+	}
+	r.exchange = func(x provisioning.Exchange) {
+		m := r.blank()
+		m.exchange = &x
+		r.send(m)
+	}
+	return r
 }
 
-func (r *recorder) event(e device.Event) { r.send(message{event: e}) }
+// blank is an empty message. Its place is the heap's, so that no device's stack grows
+// for it.
+func (r *recorder) blank() *message {
+	if m, ok := r.taken.Get().(*message); ok {
+		return m
+	}
+	return new(message)
+}
 
-func (r *recorder) exchange(x provisioning.Exchange) { r.send(message{exchange: &x}) }
-
-func (r *recorder) send(m message) {
+func (r *recorder) send(m *message) {
 	select {
 	case r.in <- m:
 		return
@@ -103,7 +125,7 @@ func (r *recorder) run(c *metrics.Collector, cancel context.CancelCauseFunc, pro
 	for {
 		select {
 		case m := <-r.in:
-			take(c, m)
+			r.take(c, m)
 		case now := <-tick.C:
 			r.look(c, cancel, now)
 			c.Blocked(r.blocked.sum())
@@ -131,19 +153,23 @@ func (r *recorder) drain(c *metrics.Collector) {
 	for {
 		select {
 		case m := <-r.in:
-			take(c, m)
+			r.take(c, m)
 		default:
 			return
 		}
 	}
 }
 
-func take(c *metrics.Collector, m message) {
-	if m.exchange != nil {
-		c.Exchange(*m.exchange)
+// take hands a message to the collector, which copies what it keeps of it.
+func (r *recorder) take(c *metrics.Collector, m *message) {
+	sent := *m
+	*m = message{}
+	r.taken.Put(m)
+	if sent.exchange != nil {
+		c.Exchange(*sent.exchange)
 		return
 	}
-	c.Event(m.event)
+	c.Event(sent.event)
 }
 
 // stop ends the recorder after it has taken all that was sent before.

@@ -111,6 +111,7 @@ type run struct {
 	backoffs     []device.Backoff // by fleet
 	again        again            // what follows the first boots
 	rec          *recorder
+	record       func(device.Event) // for the recorder, and whoever watches
 	faults       *faults
 }
 
@@ -121,6 +122,7 @@ func Run(ctx context.Context, s Scenario, env Env) (metrics.Report, error) {
 		env.Network = NetworkTLS
 	}
 	r := &run{Scenario: s, env: env, rec: newRecorder(s.devices()), faults: newFaults(s)}
+	r.record = r.hears()
 	if err := r.prepare(ctx); err != nil {
 		return metrics.Report{}, err
 	}

@@ -124,6 +124,7 @@ func (p *program) emulate(cmd *cobra.Command, name string, flags *emulateFlags) 
 	if err != nil {
 		return err
 	}
+	defer p.collectLess(0)()
 	config := s.Config(given, fallback)
 	config.Address = flags.mqtt
 	config.HTTPS = flags.https

@@ -69,7 +69,7 @@ func (p *program) report(cmd *cobra.Command, logs []string, flags *reportVerbFla
 		}
 		return prom.OpenMetrics(p.stdout, logs[0])
 	}
-	p.collectLess(0)
+	defer p.collectLess(0)()
 	shards := len(logs) > 1 && metrics.AreShards(logs)
 	if len(logs) == 2 && !shards {
 		return p.compare(cmd, logs, flags)

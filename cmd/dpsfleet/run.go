@@ -6,7 +6,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"runtime/debug"
 	"slices"
 	"time"
 
@@ -114,7 +113,7 @@ func (p *program) play(cmd *cobra.Command, s scenarios.Scenario, env scenarios.E
 	if loads := s.Loads(); loads != "" && env.TargetIsMine != "" {
 		fmt.Fprintf(p.stderr, "loading %s\n", loads)
 	}
-	p.collectLess(s.Outlook().Plan.Devices)
+	defer p.collectLess(s.Memory(env))()
 	shown, page, err := flags.watch.open(p, cmd)
 	if err != nil {
 		return err
@@ -162,15 +161,13 @@ func (p *program) announceStrain(s scenarios.Scenario, env scenarios.Env) {
 	}
 }
 
-// collectLess trades memory that is there for CPU that a load generator lacks:
-// with tens of thousands of goroutines most of a collection is their stacks.
-// What the environment says goes first.
-func (p *program) collectLess(devices int) {
-	const least, each = 600 << 20, 44 << 10
-	if p.getenv("GOGC") == "" && p.getenv("GOMEMLIMIT") == "" {
-		debug.SetGCPercent(400)
-		debug.SetMemoryLimit(max(least, int64(devices)*each))
+// collectLess lets the heap grow to what a run needs, until restore, unless the
+// environment says what it may.
+func (p *program) collectLess(memory int64) (restore func()) {
+	if p.getenv("GOGC") != "" || p.getenv("GOMEMLIMIT") != "" {
+		return func() {}
 	}
+	return scenarios.CollectLess(memory)
 }
 
 // tell prints a report and ends the program with its code. Of a run that setup

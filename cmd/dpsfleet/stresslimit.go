@@ -40,7 +40,7 @@ func (p *program) findLimit(cmd *cobra.Command, s scenarios.Scenario, env scenar
 	if cmd.Flags().Changed("for") {
 		search.For = f.length
 	}
-	p.collectLess(s.Limits.InFlight)
+	defer p.collectLess(s.Memory(env))()
 	found, err := scenarios.FindLimit(cmd.Context(), s, env, search)
 	progress.clear()
 	if err != nil {
