@@ -126,7 +126,7 @@ func (h *hub) reask(why parting, failure *Failure) parting {
 		failure.Err = errors.Join(errUnreachable, failure.Err)
 	}
 	if h.reached {
-		h.clock.Reset(h.limits.Boot)
+		h.startClock()
 	}
 	h.enter(Dialing, failure)
 	return why

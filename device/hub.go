@@ -52,7 +52,7 @@ func (h *hub) comeOnline(ctx context.Context) parting {
 	for {
 		switch {
 		case h.err != nil:
-			if why := h.recover(ctx); why != online {
+			if why := h.tryAgain(ctx); why != online {
 				return why
 			}
 		case h.leaves:
@@ -70,8 +70,8 @@ func (h *hub) comeOnline(ctx context.Context) parting {
 	}
 }
 
-// recover pauses after an error, to try again where it is online that it returns.
-func (h *hub) recover(ctx context.Context) parting {
+// tryAgain pauses after an error; it returns online where the device is to try again.
+func (h *hub) tryAgain(ctx context.Context) parting {
 	h.drop()
 	failure, again := classify(h.err)
 	if why := h.doubt(h.err); why != left && ctx.Err() == nil {
@@ -105,12 +105,13 @@ func (h *hub) arrive(ctx context.Context) error {
 	if err := h.join(ctx); err != nil {
 		return err
 	}
-	if err := h.readTwin(); err != nil {
+	desired, err := h.readTwin()
+	if err != nil {
 		return err
 	}
-	h.tell(Event{To: Online, Desired: h.twin.raw}, nil)
+	h.tell(Event{To: Online, Desired: desired}, nil)
 	h.progress()
-	h.clock.Stop()
+	h.stopClock()
 	return nil
 }
 

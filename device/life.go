@@ -33,7 +33,8 @@ type life struct {
 	twin               desiredTwin
 	resumed            bool // the handshake in this stage took up a session
 
-	clock   *time.Timer // ends the boot
+	cancel  context.CancelCauseFunc
+	clock   *time.Timer // ends the boot; nil once it has come to its end
 	reached bool        // until was reached once; what follows is not the boot's
 	leave   time.Time   // when the device leaves of its own accord; zero is never
 }
@@ -59,10 +60,21 @@ func (d *Device) Run(ctx context.Context, target *Target, due time.Time, record 
 		ctx, stop = context.WithDeadlineCause(ctx, d.PowerCut, errPowerCut)
 		defer stop()
 	}
-	l := &life{Device: *d, target: target, limits: target.Limits.withDefaults(), record: record, since: due}
-	l.clock = time.AfterFunc(l.limits.Boot, func() { cancel(errBootTime) })
-	defer l.clock.Stop()
+	l := &life{Device: *d, target: target, limits: target.Limits.withDefaults(), record: record, since: due, cancel: cancel}
+	l.startClock()
+	defer l.stopClock()
 	return l.run(ctx)
+}
+
+func (l *life) startClock() {
+	l.clock = time.AfterFunc(l.limits.Boot, func() { l.cancel(errBootTime) })
+}
+
+func (l *life) stopClock() {
+	if l.clock != nil {
+		l.clock.Stop()
+		l.clock = nil
+	}
 }
 
 // enter moves to a stage and tells so; entering the present one is nothing. The

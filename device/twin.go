@@ -3,36 +3,36 @@ package device
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"dpsfleet/provisioning"
 	"dpsfleet/provisioning/mqtt"
 )
 
-// readTwin reads the twin and reports on it. The subscription comes first, or
-// the answer would be lost (hub over MQTT, "Retrieving a device twin's
-// properties").
-func (h *hub) readTwin() error {
+// readTwin reads the twin, returns its desired properties and reports on them. The
+// subscription comes first, or the answer would be lost (hub over MQTT, "Retrieving
+// a device twin's properties").
+func (h *hub) readTwin() (desired json.RawMessage, err error) {
 	h.enter(Twinning, nil)
-	_, err := h.conn.Subscribe(h.deadline(), 0, provisioning.TwinAnswerFilter, provisioning.DesiredFilter)
+	_, err = h.conn.Subscribe(h.deadline(), 0, provisioning.TwinAnswerFilter, provisioning.DesiredFilter)
 	if err != nil {
-		return fmt.Errorf("subscribing at the hub: %w", err)
+		return nil, fmt.Errorf("subscribing at the hub: %w", err)
 	}
 	body, err := h.ask(provisioning.TwinGetTopic, nil)
 	if err != nil {
-		return fmt.Errorf("reading the twin: %w", err)
+		return nil, fmt.Errorf("reading the twin: %w", err)
 	}
 	var twin struct {
 		Desired json.RawMessage `json:"desired"`
 	}
 	if err := json.Unmarshal(body, &twin); err != nil {
-		return parsingError{fmt.Errorf("reading the twin: %w", err)}
+		return nil, parsingError{fmt.Errorf("reading the twin: %w", err)}
 	}
-	h.twin = desiredTwin{}
+	h.twin = nil
 	if err := h.twin.patch(twin.Desired); err != nil {
-		return parsingError{fmt.Errorf("reading the twin: %w", err)}
+		return nil, parsingError{fmt.Errorf("reading the twin: %w", err)}
 	}
-	h.twin.raw = twin.Desired
-	return h.report()
+	return twin.Desired, h.report()
 }
 
 // report patches the reported properties as the model does.
@@ -84,10 +84,13 @@ type hubError struct{ status int }
 
 func (e hubError) Error() string { return fmt.Sprintf("the hub answered %d", e.status) }
 
-// desiredTwin is what a device knows of its desired properties.
-type desiredTwin struct {
-	raw    json.RawMessage // as first read
-	values map[string]json.RawMessage
+// desiredTwin is what a device knows of its desired properties. They are few: a map
+// would take more.
+type desiredTwin []property
+
+type property struct {
+	key   string
+	value json.RawMessage
 }
 
 // patch takes in a change: null deletes (hub over MQTT, "Receiving desired
@@ -97,25 +100,22 @@ func (t *desiredTwin) patch(raw []byte) error {
 	if err := json.Unmarshal(raw, &change); err != nil {
 		return err
 	}
-	if t.values == nil {
-		t.values = make(map[string]json.RawMessage, len(change))
-	}
+	*t = slices.DeleteFunc(*t, func(p property) bool { return change[p.key] != nil })
 	for key, value := range change {
-		if string(value) == "null" {
-			delete(t.values, key)
-			continue
+		if string(value) != "null" {
+			*t = append(*t, property{key, value})
 		}
-		t.values[key] = value
 	}
 	return nil
 }
 
 // get is a property as a template writes it: a string without its quotes.
 func (t *desiredTwin) get(key string) (string, bool) {
-	value, ok := t.values[key]
-	if !ok {
+	at := slices.IndexFunc(*t, func(p property) bool { return p.key == key })
+	if at < 0 {
 		return "", false
 	}
+	value := (*t)[at].value
 	var text string
 	if json.Unmarshal(value, &text) == nil {
 		return text, true

@@ -13,7 +13,7 @@ import (
 
 // plainRegistration is false for a body that is left to encoding/json.
 func plainRegistration(body []byte) (r Registration, ok bool) {
-	return r, json.Valid(body) && eachMember(body, func(name, value []byte) bool {
+	return r, json.Valid(body) && EachMember(body, func(name, value []byte) bool {
 		switch string(name) {
 		case "registrationId":
 			return plainText(&r.RegistrationID, value)
@@ -27,7 +27,7 @@ func plainRegistration(body []byte) (r Registration, ok bool) {
 
 // plainOperation is false for a body that is left to encoding/json.
 func plainOperation(body []byte) (op Operation, ok bool) {
-	return op, json.Valid(body) && eachMember(body, func(name, value []byte) bool {
+	return op, json.Valid(body) && EachMember(body, func(name, value []byte) bool {
 		switch string(name) {
 		case "operationId":
 			return plainText(&op.OperationID, value)
@@ -38,7 +38,7 @@ func plainOperation(body []byte) (op Operation, ok bool) {
 				return false
 			}
 			op.State = new(RegistrationState)
-			return eachMember(value, op.State.setPlain)
+			return EachMember(value, op.State.setPlain)
 		}
 		return false
 	})
@@ -89,9 +89,10 @@ func plainTime(to *Timestamp, value []byte) bool {
 	return plainText(&text, value) && to.UnmarshalText([]byte(text)) == nil
 }
 
-// eachMember hands the members of an object to take until that says no. The text
-// must be valid JSON; one that is no object is left alone.
-func eachMember(text []byte, take func(name, value []byte) bool) bool {
+// EachMember hands the members of an object to take until that says no, names
+// without their quotes but as they are written. The text must be valid JSON; one
+// that is no object is left alone.
+func EachMember(text []byte, take func(name, value []byte) bool) bool {
 	rest := skipSpace(text)
 	if rest[0] != '{' {
 		return false
@@ -103,6 +104,26 @@ func eachMember(text []byte, take func(name, value []byte) bool) bool {
 		rest = skipSpace(rest[1:]) // the colon
 		value := rest[:valueLength(rest)]
 		if !take(name[1:len(name)-1], value) {
+			return false
+		}
+		rest = skipSpace(rest[len(value):])
+		if rest[0] == ',' {
+			rest = skipSpace(rest[1:])
+		}
+	}
+	return true
+}
+
+// EachElement is EachMember for an array.
+func EachElement(text []byte, take func(value []byte) bool) bool {
+	rest := skipSpace(text)
+	if rest[0] != '[' {
+		return false
+	}
+	rest = skipSpace(rest[1:])
+	for rest[0] != ']' {
+		value := rest[:valueLength(rest)]
+		if !take(value) {
 			return false
 		}
 		rest = skipSpace(rest[len(value):])

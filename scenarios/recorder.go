@@ -12,8 +12,9 @@ import (
 
 // message is what flows to the recorder: an event, or an exchange.
 type message struct {
-	event    device.Event
-	exchange *provisioning.Exchange
+	event      device.Event
+	exchange   provisioning.Exchange
+	isExchange bool
 }
 
 // recorder is the one goroutine that owns the collector. Devices and cloud send
@@ -38,7 +39,7 @@ const (
 	// at once.
 	messagesEach  = 6
 	smallBuffer   = 1 << 12
-	largestBuffer = 1 << 17 // 1 MB, and 40 MB of messages when it is full
+	largestBuffer = 1 << 17 // 1 MB, and 65 MB of messages when it is full
 
 	recorderTick = 100 * time.Millisecond
 )
@@ -53,7 +54,7 @@ func newRecorder(devices int) *recorder {
 	}
 	r.exchange = func(x provisioning.Exchange) {
 		m := r.blank()
-		m.exchange = &x
+		m.exchange, m.isExchange = x, true
 		r.send(m)
 	}
 	return r
@@ -165,8 +166,8 @@ func (r *recorder) take(c *metrics.Collector, m *message) {
 	sent := *m
 	*m = message{}
 	r.taken.Put(m)
-	if sent.exchange != nil {
-		c.Exchange(*sent.exchange)
+	if sent.isExchange {
+		c.Exchange(sent.exchange)
 		return
 	}
 	c.Event(sent.event)

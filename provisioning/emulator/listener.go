@@ -68,7 +68,7 @@ func (c *Cloud) sleep(d time.Duration) {
 // while a client says nothing: see mqtt.Conn.Ready.
 func (c *Cloud) serve(nc net.Conn) {
 	c.totals.connections.Add(1)
-	v := &visit{remote: nc.RemoteAddr()}
+	v := &visit{nc: nc}
 	err := c.receive(v, nc)
 	if err == nil {
 		err = v.talk()
@@ -78,7 +78,7 @@ func (c *Cloud) serve(nc net.Conn) {
 
 // visit is a connection as the log knows it.
 type visit struct {
-	remote net.Addr
+	nc     net.Conn
 	client string     // its id, once it has told it
 	conn   *mqtt.Conn // nil before
 	talk   talk
@@ -117,7 +117,8 @@ func (c *Cloud) farewell(v *visit, err error) {
 	if errors.Is(err, io.EOF) {
 		level = slog.LevelDebug
 	}
-	c.complain(level, "connection closed", cmp.Or(v.client, hostOf(v.remote)), "remote", v.remote.String(), "reason", shown(err.Error()))
+	remote := v.nc.RemoteAddr()
+	c.complain(level, "connection closed", cmp.Or(v.client, hostOf(remote)), "remote", remote.String(), "reason", shown(err.Error()))
 }
 
 // secure makes the TLS handshake, if there is to be one. Its time is limited and

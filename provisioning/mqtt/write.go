@@ -118,9 +118,11 @@ func (c *Conn) write(p outgoing) error {
 		return err
 	}
 	err := c.put(p)
-	// TLS 1.3 may have to answer a KeyUpdate in the middle of a Read, much later:
-	// a deadline that has passed by then would end the connection.
-	c.nc.SetWriteDeadline(time.Time{})
+	if c.gulp == nil {
+		// TLS 1.3 may have to answer a KeyUpdate in the middle of a Read, much later:
+		// a deadline that has passed by then would end the connection.
+		c.nc.SetWriteDeadline(time.Time{})
+	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		err = errStalled
 	}

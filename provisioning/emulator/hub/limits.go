@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+
+	"dpsfleet/provisioning"
 )
 
 // Limits of IoT Hub ("IoT Hub quotas and throttling", "Understand and use device
@@ -31,55 +33,47 @@ func check(text []byte, limit int) error {
 	if !isObject(text) || !json.Valid(text) {
 		return errNotObject
 	}
-	dec := json.NewDecoder(bytes.NewReader(text))
-	dec.UseNumber()
-	return checkValue(dec, 0)
+	return checkValue(bytes.TrimSpace(text), 0)
 }
 
-// checkValue checks the next value of dec. The depth of its calls is bounded by
-// maxDepth.
-func checkValue(dec *json.Decoder, depth int) error {
-	token, err := dec.Token()
-	if err != nil {
-		return errNotObject
-	}
-	switch token := token.(type) {
-	case json.Delim:
-		return checkNested(dec, token, depth)
-	case string:
-		if len(token) > maxString {
-			return fmt.Errorf("it has a string of %d bytes; a hub takes %d", len(token), maxString)
+// checkValue checks valid JSON. The depth of its calls is bounded by maxDepth.
+func checkValue(value []byte, depth int) error {
+	switch value[0] {
+	case '{', '[':
+		return checkNested(value, depth)
+	case '"':
+		if text, _ := unescaped(value[1 : len(value)-1]); len(text) > maxString {
+			return fmt.Errorf("it has a string of %d bytes; a hub takes %d", len(text), maxString)
 		}
-	case json.Number:
-		return checkNumber(token)
+	case 't', 'f', 'n':
+	default:
+		return checkNumber(string(value))
 	}
 	return nil
 }
 
-func checkNested(dec *json.Decoder, open json.Delim, depth int) error {
+func checkNested(value []byte, depth int) (err error) {
 	if depth > maxDepth {
 		return fmt.Errorf("it is nested deeper than %d", maxDepth)
 	}
-	for dec.More() {
-		if open == '{' {
-			if err := checkKey(dec); err != nil {
-				return err
-			}
-		}
-		if err := checkValue(dec, depth+1); err != nil {
-			return err
-		}
+	if value[0] == '[' {
+		provisioning.EachElement(value, func(value []byte) bool {
+			err = checkValue(value, depth+1)
+			return err == nil
+		})
+		return err
 	}
-	_, err := dec.Token()
+	provisioning.EachMember(value, func(name, value []byte) bool {
+		if err = checkKey(name); err == nil {
+			err = checkValue(value, depth+1)
+		}
+		return err == nil
+	})
 	return err
 }
 
-func checkKey(dec *json.Decoder) error {
-	token, err := dec.Token()
-	if err != nil {
-		return errNotObject
-	}
-	key, _ := token.(string)
+func checkKey(name []byte) error {
+	key, _ := unescaped(name)
 	if len(key) > maxKey {
 		return fmt.Errorf("it has a key of %d bytes; a hub takes %d", len(key), maxKey)
 	}
@@ -89,8 +83,8 @@ func checkKey(dec *json.Decoder) error {
 	return nil
 }
 
-func checkNumber(n json.Number) error {
-	whole, err := strconv.ParseInt(n.String(), 10, 64)
+func checkNumber(number string) error {
+	whole, err := strconv.ParseInt(number, 10, 64)
 	tooLong := errors.Is(err, strconv.ErrRange)
 	if tooLong || err == nil && math.Abs(float64(whole)) > maxInteger {
 		return fmt.Errorf("it has a whole number beyond %d", int64(maxInteger))

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"slices"
+	"unicode/utf8"
 
 	"dpsfleet/provisioning"
 )
@@ -34,6 +36,7 @@ func merge(object, patch []byte) (json.RawMessage, error) {
 		}
 	}
 	var o provisioning.Object
+	o.Grow(len(object) + len(patch)) // no more than it takes: twins are kept
 	for _, m := range have {
 		o.Raw(m.key, m.value)
 	}
@@ -80,23 +83,28 @@ func replacement(old, value json.RawMessage) (json.RawMessage, error) {
 
 func isObject(value []byte) bool { return bytes.HasPrefix(bytes.TrimSpace(value), []byte("{")) }
 
-// members takes an object apart.
+// members takes an object apart. What it returns lies in the object.
 func members(object []byte) ([]member, error) {
-	dec := json.NewDecoder(bytes.NewReader(object))
-	if open, err := dec.Token(); err != nil || open != json.Delim('{') {
+	if !json.Valid(object) {
 		return nil, errNotObject
 	}
 	var all []member
-	for dec.More() {
-		key, err := dec.Token()
-		if err != nil {
-			return nil, errNotObject
-		}
-		var value json.RawMessage
-		if err := dec.Decode(&value); err != nil {
-			return nil, errNotObject
-		}
-		all = append(all, member{key.(string), value})
+	ok := provisioning.EachMember(object, func(name, value []byte) bool {
+		key, ok := unescaped(name)
+		all = append(all, member{key, value})
+		return ok
+	})
+	if !ok {
+		return nil, errNotObject
 	}
 	return all, nil
+}
+
+// unescaped is a name as encoding/json reads it.
+func unescaped(name []byte) (key string, ok bool) {
+	if bytes.IndexByte(name, '\\') < 0 && utf8.Valid(name) {
+		return string(name), true
+	}
+	err := json.Unmarshal(slices.Concat([]byte{'"'}, name, []byte{'"'}), &key)
+	return key, err == nil
 }
