@@ -56,6 +56,7 @@ func (r *run) need() fleet.Need {
 		need.FilesEach, need.CPUEach = 1, need.CPUEach/2
 	case r.env.Network == NetworkMemory:
 		need.FilesEach = 0
+		need.BytesEach += need.BytesEach / 4 // see CollectLess
 	}
 	if !r.env.Closed { // which are as many as there is CPU for
 		need.PerSecond = r.plan.Describe().Peak
