@@ -13,7 +13,7 @@ import (
 
 func TestPreflightSaysWhatToChange(t *testing.T) {
 	if runtime.GOOS != "linux" && runtime.GOOS != "darwin" {
-		t.Skip("no limits are read here")
+		t.Skip("only on Linux and macOS are limits read")
 	}
 	findings := fleet.Preflight(fleet.Need{Connections: 1 << 31, FilesEach: 2})
 	advice := map[string]string{"open files": "`ulimit -n 4294967424`", "local ports": "portrange"}

@@ -3,7 +3,6 @@ package scenarios
 import (
 	"runtime/debug"
 	"runtime/metrics"
-	"time"
 )
 
 const (
@@ -25,23 +24,9 @@ func CollectLess(memory int64) (restore func()) {
 	memory = max(memory, leastMemory)
 	percent := debug.SetGCPercent(collectAt)
 	limit := debug.SetMemoryLimit(max(memory, roomy()))
-	quit, done := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(done)
-		tick := time.NewTicker(lookEvery)
-		defer tick.Stop()
-		for {
-			select {
-			case <-tick.C:
-				debug.SetMemoryLimit(max(memory, roomy()))
-			case <-quit:
-				return
-			}
-		}
-	}()
+	stop := everyLook(func() { debug.SetMemoryLimit(max(memory, roomy())) })
 	return func() {
-		close(quit)
-		<-done
+		stop()
 		debug.SetGCPercent(percent)
 		debug.SetMemoryLimit(limit)
 	}

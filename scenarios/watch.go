@@ -17,6 +17,17 @@ const lookEvery = time.Second
 func lookAfter() (stop func() metrics.Machine) {
 	w := metrics.Watch{Every: lookEvery, CPUs: runtime.GOMAXPROCS(0)}
 	w.Take(metrics.ReadVitals())
+	end := everyLook(func() { w.Take(metrics.ReadVitals()) })
+	return func() metrics.Machine {
+		end()
+		w.Take(metrics.ReadVitals())
+		return w.Machine()
+	}
+}
+
+// everyLook does something each lookEvery, in a goroutine that has ended when stop
+// returns.
+func everyLook(do func()) (stop func()) {
 	quit, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
@@ -25,16 +36,14 @@ func lookAfter() (stop func() metrics.Machine) {
 		for {
 			select {
 			case <-tick.C:
-				w.Take(metrics.ReadVitals())
+				do()
 			case <-quit:
 				return
 			}
 		}
 	}()
-	return func() metrics.Machine {
+	return func() {
 		close(quit)
 		<-done
-		w.Take(metrics.ReadVitals())
-		return w.Machine()
 	}
 }

@@ -135,8 +135,11 @@ func TestGatheredLinesComeTogether(t *testing.T) {
 // What does not fit on the disk any more is not there in part.
 func TestFullDiskEndsTheFile(t *testing.T) {
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil && os.Getenv("CI") == "true" {
+		t.Fatal(err)
+	}
 	if err != nil {
-		t.Skip("no device that is always full here")
+		t.Skip("only Linux has a device that is always full")
 	}
 	w, err := ndjson.NewWriter(full, false)
 	if err != nil {
