@@ -48,7 +48,7 @@ func (c *Cloud) serveDPS(conn *mqtt.Conn, hello mqtt.Connect, user provisioning.
 		return nil, refuse(conn, notAuthorized, who.doubt.Error())
 	}
 	s := &session{applicant: applicant{c, who}, conn: conn}
-	return s.serve, conn.Connack(0)
+	return func(func()) (bool, error) { return false, s.serve() }, conn.Connack(0)
 }
 
 // serve reads, and between two packets writes the answers that are due. So an

@@ -31,7 +31,8 @@ func (c *Cloud) acceptUpgraded() {
 	for {
 		select {
 		case conn := <-c.upgraded:
-			c.running.Go(func() { c.serve(conn) })
+			c.running.Add(1)
+			go c.serve(conn)
 		case <-c.ctx.Done():
 			return
 		}

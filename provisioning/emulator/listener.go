@@ -43,7 +43,8 @@ func (c *Cloud) accept() {
 			continue
 		}
 		pause = 0
-		c.running.Go(func() { c.serve(nc) })
+		c.running.Add(1)
+		go c.serve(nc)
 	}
 }
 
@@ -63,29 +64,37 @@ func (c *Cloud) sleep(d time.Duration) {
 	}
 }
 
-// serve is the life of one connection. What is said after the CONNACK is called
-// from here, and not from where it was decided on, so that the stack is shallow
-// while a client says nothing: see mqtt.Conn.Ready.
+// serve is the life of one connection, counted in running. What is said after the
+// CONNACK is called from here, and not from where it was decided on, so that the stack
+// is shallow while a client says nothing: see mqtt.Conn.Ready.
 func (c *Cloud) serve(nc net.Conn) {
 	c.totals.connections.Add(1)
-	v := &visit{nc: nc}
-	err := c.receive(v, nc)
-	if err == nil {
-		err = v.talk()
+	v := &visit{cloud: c, nc: nc}
+	if err := c.receive(v, nc); err != nil {
+		c.farewell(v, err)
+		return
 	}
-	c.farewell(v, err)
+	v.resume()
 }
 
 // visit is a connection as the log knows it.
 type visit struct {
+	cloud  *Cloud
 	nc     net.Conn
 	client string     // its id, once it has told it
 	conn   *mqtt.Conn // nil before
 	talk   talk
 }
 
-// talk is what is said on a connection after the CONNACK.
-type talk func() error
+// talk is what is said on a connection after the CONNACK, as hub.Serve.
+type talk func(resume func()) (parked bool, err error)
+
+// resume goes on with the talk, until the connection is parked or over.
+func (v *visit) resume() {
+	if parked, err := v.talk(v.resume); !parked {
+		v.cloud.farewell(v, err)
+	}
+}
 
 // receive goes as far as the CONNACK.
 func (c *Cloud) receive(v *visit, nc net.Conn) error {
@@ -107,6 +116,7 @@ func (c *Cloud) receive(v *visit, nc net.Conn) error {
 // id if it got so far as to tell it, or else with its address. To hang up
 // without DISCONNECT is a habit of many clients, and no news.
 func (c *Cloud) farewell(v *visit, err error) {
+	defer c.running.Done()
 	if v.conn != nil {
 		v.conn.Close()
 	}
@@ -162,7 +172,10 @@ func (c *Cloud) route(conn *mqtt.Conn, hello mqtt.Connect, chain []*x509.Certifi
 		return nil, err
 	}
 	conn.LimitPackets(maxMessageAtHub + topicAndHeader)
-	return c.enterHub(h, conn, func() (talk, error) { return h.Admit(conn, hello, user, chain...) })
+	return c.enterHub(h, conn, func() (talk, error) {
+		serve, err := h.Admit(conn, hello, user, chain...)
+		return talk(serve), err
+	})
 }
 
 // refuse answers a CONNECT with a code and returns why, for the log.

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"runtime"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -224,4 +225,71 @@ func BenchmarkPingPong(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+func TestOnReadableCallsBackOnce(t *testing.T) {
+	at := func(seconds int) time.Time { return time.Now().Add(time.Duration(seconds) * time.Second) }
+	tests := []struct {
+		name    string
+		happens func(c, peer net.Conn) // after a second
+		after   int                    // seconds until the call; 0 is none in an hour
+	}{
+		{"for bytes", func(_, peer net.Conn) { peer.Write([]byte("a")); peer.Write([]byte("b")) }, 1},
+		{"when the peer closes", func(_, peer net.Conn) { peer.Close() }, 1},
+		{"when this end closes", func(c, _ net.Conn) { c.Close() }, 1},
+		{"at a deadline that was set before", func(c, peer net.Conn) {}, 10},
+		{"at a deadline in the past", func(c, _ net.Conn) { c.SetReadDeadline(time.Unix(1, 0)) }, 1},
+		{"at a deadline that comes earlier", func(c, _ net.Conn) { c.SetReadDeadline(at(2)) }, 3},
+		{"at a deadline that comes later", func(c, _ net.Conn) { c.SetReadDeadline(at(20)) }, 21},
+		{"never without a deadline", func(c, _ net.Conn) { c.SetReadDeadline(time.Time{}) }, 0},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				client, server := pipe(t)
+				start, calls := time.Now(), make(chan time.Duration, 2)
+				server.SetReadDeadline(at(10))
+				if !onReadable(server, func() { calls <- time.Since(start) }) {
+					t.Fatal("there is nothing to read, and OnReadable says there is")
+				}
+				time.Sleep(time.Second)
+				test.happens(server, client)
+				time.Sleep(time.Hour)
+				synctest.Wait()
+				var got []time.Duration
+				for len(calls) > 0 {
+					got = append(got, <-calls)
+				}
+				want := []time.Duration{time.Duration(test.after) * time.Second}
+				if test.after == 0 {
+					want = nil
+				}
+				if !slices.Equal(got, want) {
+					t.Errorf("called after %v, want %v", got, want)
+				}
+			})
+		})
+	}
+}
+
+func TestOnReadableLeavesWhatCanBeReadToTheCaller(t *testing.T) {
+	tests := map[string]func(c, peer net.Conn){
+		"bytes":                  func(_, peer net.Conn) { peer.Write([]byte("a")) },
+		"the end":                func(_, peer net.Conn) { peer.Close() },
+		"a closed end":           func(c, _ net.Conn) { c.Close() },
+		"a deadline in the past": func(c, _ net.Conn) { c.SetReadDeadline(time.Unix(1, 0)) },
+	}
+	for name, happens := range tests {
+		t.Run(name, func(t *testing.T) {
+			client, server := pipe(t)
+			happens(server, client)
+			if onReadable(server, func() { t.Error("it was called") }) {
+				t.Error("it waits")
+			}
+		})
+	}
+}
+
+func onReadable(nc net.Conn, f func()) bool {
+	return nc.(interface{ OnReadable(func()) bool }).OnReadable(f)
 }

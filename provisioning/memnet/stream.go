@@ -22,6 +22,7 @@ type stream struct {
 	off     int
 
 	reading, writing  alarm
+	callBack          func() // of conn.OnReadable, nil without one
 	readerGone, ended bool
 	busy              bool // a Write is under way; others wait, so that writes do not mix
 }
@@ -49,6 +50,32 @@ func (a *alarm) set(t time.Time) {
 		now := time.Now()
 		a.at = now.Add(t.Sub(now))
 	}
+}
+
+// tell wakes whoever waits, to look again, and calls back whoever does not.
+func (s *stream) tell() {
+	s.changed.Broadcast()
+	if s.callBack != nil && s.readable() {
+		go s.callBack()
+		s.callBack = nil
+	}
+}
+
+// readable reports whether read would not wait.
+func (s *stream) readable() bool {
+	return s.readerGone || s.ended || s.off < len(s.buf) || s.reading.reached()
+}
+
+// onReadable reports whether f will be called.
+func (s *stream) onReadable(f func()) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.readable() {
+		return false
+	}
+	s.callBack = f
+	s.watch(&s.reading)
+	return true
 }
 
 // read looks in the order of a socket: a deadline that has passed ends it even
@@ -81,7 +108,7 @@ func (s *stream) take(p []byte) int {
 	if s.off == len(s.buf) {
 		s.drop()
 	}
-	s.changed.Broadcast()
+	s.tell()
 	return n
 }
 
@@ -138,7 +165,7 @@ func (s *stream) writable() error {
 
 func (s *stream) release() {
 	s.busy = false
-	s.changed.Broadcast()
+	s.tell()
 }
 
 // put appends as much of p as there is room for.
@@ -158,20 +185,22 @@ func (s *stream) put(p []byte) int {
 		s.buf = unread.Get().(*[smallBuffer]byte)[:0]
 	}
 	s.buf = append(s.buf, p...)
-	s.changed.Broadcast()
+	s.tell()
 	return len(p)
 }
 
 // wait waits until something changed or a was reached; the caller looks again.
 // Nobody stops the timer on the way out: it may by then be another reader's.
 func (s *stream) wait(a *alarm) {
-	if !a.at.IsZero() {
-		s.start(a)
-	}
+	s.watch(a)
 	s.changed.Wait()
 }
 
-func (s *stream) start(a *alarm) {
+// watch starts the timer of a deadline.
+func (s *stream) watch(a *alarm) {
+	if a.at.IsZero() {
+		return
+	}
 	left := time.Until(a.at)
 	if a.timer != nil {
 		a.timer.Reset(left)
@@ -180,7 +209,7 @@ func (s *stream) start(a *alarm) {
 	a.timer = time.AfterFunc(left, func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.changed.Broadcast()
+		s.tell()
 	})
 }
 
@@ -191,7 +220,10 @@ func (s *stream) setReadDeadline(t time.Time) error {
 		return net.ErrClosed
 	}
 	s.reading.set(t)
-	s.changed.Broadcast()
+	s.tell()
+	if s.callBack != nil {
+		s.watch(&s.reading)
+	}
 	return nil
 }
 
@@ -202,7 +234,7 @@ func (s *stream) setWriteDeadline(t time.Time) error {
 		return net.ErrClosed
 	}
 	s.writing.set(t)
-	s.changed.Broadcast()
+	s.tell()
 	return nil
 }
 
@@ -216,7 +248,7 @@ func (s *stream) closeReader() error {
 	s.readerGone = true
 	s.drop()
 	s.reading.stop()
-	s.changed.Broadcast()
+	s.tell()
 	return nil
 }
 
@@ -226,5 +258,5 @@ func (s *stream) closeWriter() {
 	defer s.mu.Unlock()
 	s.ended = true
 	s.writing.stop()
-	s.changed.Broadcast()
+	s.tell()
 }

@@ -4,7 +4,8 @@
 // One goroutine owns a connection: it reads, and it writes what it has to say.
 // Anybody else hands over a message with Send, which puts it into the outbox and
 // wakes the owner by a read deadline in the past. So a held connection costs one
-// goroutine and, while nothing arrives, no buffer.
+// goroutine and, while nothing arrives, no buffer; on a network that calls back, Park
+// spares the goroutine as well.
 //
 // A call that waits takes an instant, until, at which it gives up with
 // os.ErrDeadlineExceeded; the zero time is no limit, and the connection is as
@@ -90,6 +91,7 @@ type Conn struct {
 	gulp      *gulp     // what a bare TCP connection is read with; nil for others
 	owed      []byte    // acknowledgements: they go with the next packet
 	kept      []Message // arrived while the owner waited for something else
+	parked    bool      // the network looks after it since Park, till Ready
 	keepAlive time.Duration
 	active    time.Time // client: last wrote; server: last heard
 	pongBy    time.Time // set while a PINGREQ is unanswered

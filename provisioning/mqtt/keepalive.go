@@ -10,13 +10,14 @@ import (
 // PINGREQ, or to give up; of a server to hang up. The zero time is never.
 //
 // A limit that passed while nobody read is not the peer's fault: its packets may
-// lie there unread. It gets the whole time again.
+// lie there unread. It gets the whole time again. While a connection is parked its
+// network looks.
 func (c *Conn) patience(now time.Time) time.Time {
 	if c.keepAlive == 0 || !c.connected {
 		return time.Time{}
 	}
 	if c.server {
-		if reached(c.active.Add(c.silence()), now) {
+		if !c.parked && reached(c.active.Add(c.silence()), now) {
 			c.active = now
 		}
 		return c.active.Add(c.silence())
@@ -24,7 +25,7 @@ func (c *Conn) patience(now time.Time) time.Time {
 	if c.pongBy.IsZero() {
 		return c.active.Add(c.pause())
 	}
-	if reached(c.pongBy, now) {
+	if !c.parked && reached(c.pongBy, now) {
 		c.pongBy = now.Add(c.opt.PacketTimeout)
 	}
 	return c.pongBy

@@ -51,6 +51,7 @@ func (c *Conn) Ready(until time.Time) (err error) {
 func (c *Conn) wait(until time.Time) (byte, error) {
 	for {
 		limit := c.patience(time.Now())
+		c.parked = false
 		c.nc.SetReadDeadline(earlier(until, limit))
 		if sent, err := c.flush(); err != nil {
 			return 0, err

@@ -2,10 +2,13 @@ package hub_test
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"dpsfleet/provisioning"
@@ -92,6 +95,46 @@ func TestTheConnectionEndsWithTheToken(t *testing.T) {
 			t.Errorf("it ended for %v, want 401003", err)
 		}
 	})
+}
+
+// A connection on which nothing is said waits without a goroutine, and hears of what
+// is to be done all the same.
+func TestAQuietConnectionIsParked(t *testing.T) {
+	inBubble(t, "", func(t *testing.T, s *site) {
+		conn := s.online(provisioning.DesiredFilter)
+		defer conn.Close()
+		for version := 2; version < 5; version++ {
+			time.Sleep(time.Minute)
+			synctest.Wait()
+			if n := serving(); n != 0 {
+				t.Errorf("%d goroutines serve a quiet connection", n)
+			}
+			if _, err := s.hub.PatchDesired(deviceID, []byte(`{"a":1}`)); err != nil {
+				t.Fatal(err)
+			}
+			if m, err := conn.Receive(soon()); err != nil || string(m.Payload) != fmt.Sprintf(`{"a":1,"$version":%d}`, version) {
+				t.Errorf("the device got %q, %v", m.Payload, err)
+			}
+		}
+		conn.Disconnect()
+		if err := <-s.ended; err != nil {
+			t.Errorf("a DISCONNECT ended in %v", err)
+		}
+	})
+}
+
+// serving counts goroutines of this bubble that serve a connection.
+func serving() int {
+	buf := make([]byte, 1<<20)
+	stacks := string(buf[:runtime.Stack(buf, true)])
+	header, _, _ := strings.Cut(stacks, ":\n")
+	bubble, n := header[strings.Index(header, "synctest bubble"):], 0
+	for _, one := range strings.Split(stacks, "\n\n") {
+		if strings.Contains(one, bubble) && strings.Contains(one, "(*session).live") {
+			n++
+		}
+	}
+	return n
 }
 
 func TestWhatClosesTheConnection(t *testing.T) {

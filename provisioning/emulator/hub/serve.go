@@ -34,18 +34,27 @@ type session struct {
 	box    *mailbox // nil until it is needed
 
 	keeps, resumed              bool // the MQTT session, clean session 0
+	begun                       bool
 	wantsDesired, wantsMessages atomic.Bool
 }
 
 // maxKeepAlive is what a hub goes by at most (hub over MQTT: 1767 s).
 const maxKeepAlive = 1767 * time.Second
 
+// quiet is how long a device says nothing before its connection is parked.
+const quiet = time.Second
+
+// Serve serves a connection from its CONNACK on. If it returns parked, it lets the
+// goroutine go, and resume will be called on another when there is something to do
+// (mqtt.Conn.Park): that one calls Serve again. Otherwise the connection is over, and
+// err says why, nil after a DISCONNECT.
+type Serve func(resume func()) (parked bool, err error)
+
 // Admit lets a connection in whose CONNECT named this hub, or refuses it. What it
-// returns serves the connection from the CONNACK on, and says why it is over, nil
-// after a DISCONNECT. It must be called, from a shallow place: see
-// mqtt.Conn.Ready. The caller closes the connection. Chain is what the client
-// brought to the TLS handshake, if anything.
-func (h *Hub) Admit(conn *mqtt.Conn, hello mqtt.Connect, user provisioning.HubUser, chain ...*x509.Certificate) (serve func() error, err error) {
+// returns must be called, from a shallow place: see mqtt.Conn.Ready. The caller
+// closes the connection. Chain is what the client brought to the TLS handshake, if
+// anything.
+func (h *Hub) Admit(conn *mqtt.Conn, hello mqtt.Connect, user provisioning.HubUser, chain ...*x509.Certificate) (Serve, error) {
 	came := time.Now()
 	device, expiry, refused := h.admit(hello, user, chain)
 	if refused != nil {
@@ -63,22 +72,28 @@ func (h *Hub) Admit(conn *mqtt.Conn, hello mqtt.Connect, user provisioning.HubUs
 	return s.live, nil
 }
 
-// live is the connection's life.
-func (s *session) live() error {
-	defer s.hub.leave(s)
-	err := s.begin()
-	if err == nil {
-		err = s.serve()
+// live is the connection's life, or the part of it until it is parked.
+func (s *session) live(resume func()) (parked bool, err error) {
+	if err = s.begin(); err == nil {
+		parked, err = s.serve(resume)
+	}
+	if parked {
+		return true, nil
 	}
 	if err != nil && s.will != nil {
 		s.publishWill(*s.will)
 	}
-	return err
+	s.hub.leave(s)
+	return false, err
 }
 
-// begin answers the CONNECT. A session that was kept has its subscriptions, and
+// begin answers the CONNECT, once. A session that was kept has its subscriptions, and
 // gets what waited for them.
 func (s *session) begin() error {
+	if s.begun {
+		return nil
+	}
+	s.begun = true
 	if !s.resumed {
 		return s.conn.Connack(0)
 	}
@@ -100,26 +115,41 @@ func (h *Hub) join(came time.Time, d Device, status int, reason string) {
 	})
 }
 
-// serve reads, and writes what waits for the device whenever it is woken.
-func (s *session) serve() error {
+// serve reads, and writes what waits for the device whenever it is woken. A device
+// that says nothing for a while is parked if it can be.
+func (s *session) serve(resume func()) (parked bool, err error) {
 	for {
-		err := s.conn.Ready(s.expiry)
+		until := s.patience()
+		err := s.conn.Ready(until)
+		now := time.Now()
 		switch {
 		case err == nil:
 			over, err := s.turn()
 			if over || err != nil {
-				return err
+				return false, err
 			}
 		case !errors.Is(err, os.ErrDeadlineExceeded):
-			return fmt.Errorf("reading a packet: %w", err)
-		case !s.expiry.IsZero() && !time.Now().Before(s.expiry):
-			return errExpired
-		default: // a Wake
+			return false, fmt.Errorf("reading a packet: %w", err)
+		case !s.expiry.IsZero() && !now.Before(s.expiry):
+			return false, errExpired
+		default: // a Wake, or it is quiet
 			if err := s.deliver(); err != nil {
-				return err
+				return false, err
+			}
+			if s.conn.CanPark() && !now.Before(until) && s.conn.Park(s.expiry, resume) {
+				return true, nil
 			}
 		}
 	}
+}
+
+// patience is how long serve waits on its goroutine.
+func (s *session) patience() time.Time {
+	soon := time.Now().Add(quiet)
+	if !s.conn.CanPark() || !s.expiry.IsZero() && s.expiry.Before(soon) {
+		return s.expiry
+	}
+	return soon
 }
 
 // turn serves the packet that has begun to come; over is after a DISCONNECT. It

@@ -76,25 +76,41 @@ func (s *site) accept(ctx context.Context, listener net.Listener) {
 			return
 		}
 		go func() {
-			conn := mqtt.New(ctx, slowSuback{nc, s}, mqtt.Options{MaxPacket: 1 << 20})
-			defer conn.Close()
-			hello, err := conn.Accept(time.Now().Add(time.Minute))
+			if s.late != nil {
+				nc = slowSuback{nc, s}
+			}
+			conn := mqtt.New(ctx, nc, mqtt.Options{MaxPacket: 1 << 20})
+			serve, err := s.admit(conn)
 			if err != nil {
+				conn.Close()
 				s.ended <- err
 				return
 			}
-			user, err := provisioning.ParseHubUser(hello.Username)
-			if err != nil {
-				s.ended <- err
-				return
-			}
-			serve, err := s.hub.Admit(conn, hello, user)
-			if err == nil {
-				err = serve()
-			}
-			s.ended <- err
+			s.serve(conn, serve)
 		}()
 	}
+}
+
+func (s *site) admit(conn *mqtt.Conn) (hub.Serve, error) {
+	hello, err := conn.Accept(time.Now().Add(time.Minute))
+	if err != nil {
+		return nil, err
+	}
+	user, err := provisioning.ParseHubUser(hello.Username)
+	if err != nil {
+		return nil, err
+	}
+	return s.hub.Admit(conn, hello, user)
+}
+
+// serve is a connection's life after its CONNECT, which it may spend parked.
+func (s *site) serve(conn *mqtt.Conn, serve hub.Serve) {
+	parked, err := serve(func() { s.serve(conn, serve) })
+	if parked {
+		return
+	}
+	conn.Close()
+	s.ended <- err
 }
 
 type slowSuback struct {
