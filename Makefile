@@ -70,7 +70,8 @@ bench: ## measure a boot beside its limit on a quiet machine, into files under v
 	{ sed -n '/^# [A-Z]/p' $(BENCH)/now.txt; echo "# $$(date +%F), $$($(GO) env GOVERSION), $$(uname -sr), $$(nproc) cores"; \
 		$(MEASURE) ./scenarios -bench '^BenchmarkBoot$$' -benchtime 4x -count 3; \
 		$(MEASURE) ./scenarios -bench '^BenchmarkBootNode$$' -benchtime 1x -count 3; \
-		$(MEASURE) ./scenarios -bench '^Benchmark(Held|Memory)$$' -benchtime 1x; \
+		$(MEASURE) ./scenarios -bench '^BenchmarkHeld$$' -benchtime 1x; \
+		$(MEASURE) ./scenarios -bench '^BenchmarkMemory$$' -benchtime 1x -count 3; \
 		$(MEASURE) ./fleet -bench '^BenchmarkArrivals20000$$' -benchtime 60000x -count 3; \
 	} | grep -v -e ^PASS -e ^ok >$(BENCH)/now.txt.new
 	mv $(BENCH)/now.txt.new $(BENCH)/now.txt

@@ -169,7 +169,7 @@ func (l *life) dialTCP(ctx context.Context, address string) (net.Conn, error) {
 	defer cancel()
 	dial := l.target.Dial
 	if dial == nil {
-		dial = new(net.Dialer).DialContext
+		dial = Dialer().DialContext
 	}
 	nc, err := dial(ctx, "tcp", address)
 	if err != nil {
@@ -177,6 +177,10 @@ func (l *life) dialTCP(ctx context.Context, address string) (net.Conn, error) {
 	}
 	return nc, nil
 }
+
+// Dialer is the operating system's network as devices use it: without TCP's
+// keep-alive, as they have MQTT's.
+func Dialer() *net.Dialer { return &net.Dialer{KeepAlive: -1} }
 
 func (l *life) secure(ctx context.Context, nc net.Conn, serverName string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.limits.TLS)

@@ -34,6 +34,9 @@ type scope struct {
 // text is a compiled template.
 type text struct {
 	tmpl *template.Template
+	// steps do what the template would, where it has nothing but text and fields, as
+	// most registration ids do; nil otherwise.
+	steps []step
 	// number marks a template whose value is written without quotes.
 	number bool
 }
@@ -52,10 +55,50 @@ func compileText(source string) (*text, error) {
 	if err := bind(tmpl.Root); err != nil {
 		return nil, fmt.Errorf("template %q: %w", source, err)
 	}
-	return &text{tmpl: tmpl, number: endsInNumber(tmpl.Root)}, nil
+	return &text{tmpl: tmpl, steps: stepsOf(tmpl.Root), number: endsInNumber(tmpl.Root)}, nil
+}
+
+// step appends a part of a template.
+type step func(out []byte, s *scope) []byte
+
+func stepsOf(root *parse.ListNode) []step {
+	var steps []step
+	for _, node := range root.Nodes {
+		s := stepOf(node)
+		if s == nil {
+			return nil
+		}
+		steps = append(steps, s)
+	}
+	return steps
+}
+
+// stepOf is nil for a node that is left to text/template.
+func stepOf(node parse.Node) step {
+	if plain, ok := node.(*parse.TextNode); ok {
+		return func(out []byte, _ *scope) []byte { return append(out, plain.Text...) }
+	}
+	switch node.String() {
+	case "{{.N}}":
+		return func(out []byte, s *scope) []byte { return strconv.AppendInt(out, int64(s.N), 10) }
+	case "{{.Boot}}":
+		return func(out []byte, s *scope) []byte { return strconv.AppendInt(out, int64(s.Boot), 10) }
+	case "{{.ID}}":
+		return func(out []byte, s *scope) []byte { return append(out, s.ID...) }
+	case "{{.Fleet}}":
+		return func(out []byte, s *scope) []byte { return append(out, s.Fleet...) }
+	}
+	return nil
 }
 
 func (t *text) render(s *scope) (string, error) {
+	if t.steps != nil {
+		var out []byte
+		for _, step := range t.steps {
+			out = step(out, s)
+		}
+		return string(out), nil
+	}
 	var out strings.Builder
 	if err := t.tmpl.Execute(&out, s); err != nil {
 		return "", templateError(t.tmpl.Root.String(), err)

@@ -39,12 +39,14 @@ func (t Timestamp) String() string {
 // MarshalText and UnmarshalText are the time as DPS writes it.
 func (t Timestamp) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 
-func (t *Timestamp) UnmarshalText(text []byte) (err error) {
-	if len(text) == 0 {
+func (t *Timestamp) UnmarshalText(text []byte) error { return t.parse(string(text)) }
+
+func (t *Timestamp) parse(text string) (err error) {
+	if text == "" {
 		*t = Timestamp{}
 		return nil
 	}
-	t.Time, err = time.Parse(time.RFC3339Nano, string(text))
+	t.Time, err = time.Parse(time.RFC3339Nano, text)
 	return err
 }
 
@@ -57,7 +59,7 @@ func (t *Timestamp) UnmarshalJSON(text []byte) error {
 	if err := json.Unmarshal(text, &s); err != nil {
 		return err
 	}
-	return t.UnmarshalText([]byte(s))
+	return t.parse(s)
 }
 
 // Registration is the body of a device's registration.

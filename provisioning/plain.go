@@ -13,13 +13,13 @@ import (
 
 // plainRegistration is false for a body that is left to encoding/json.
 func plainRegistration(body []byte) (r Registration, ok bool) {
-	return r, json.Valid(body) && EachMember(body, func(name, value []byte) bool {
+	return r, EachMember(body, func(name, value []byte) bool {
 		switch string(name) {
 		case "registrationId":
 			return plainText(&r.RegistrationID, value)
 		case "payload":
 			r.Payload = bytes.Clone(value)
-			return true
+			return json.Valid(value)
 		}
 		return false
 	})
@@ -27,7 +27,7 @@ func plainRegistration(body []byte) (r Registration, ok bool) {
 
 // plainOperation is false for a body that is left to encoding/json.
 func plainOperation(body []byte) (op Operation, ok bool) {
-	return op, json.Valid(body) && EachMember(body, func(name, value []byte) bool {
+	return op, EachMember(body, func(name, value []byte) bool {
 		switch string(name) {
 		case "operationId":
 			return plainText(&op.OperationID, value)
@@ -61,7 +61,7 @@ func (s *RegistrationState) setPlain(name, value []byte) bool {
 	case "errorCode":
 		code, err := strconv.Atoi(string(value))
 		s.ErrorCode = Code(code)
-		return err == nil
+		return err == nil && json.Valid(value)
 	case "errorMessage":
 		return plainText(&s.ErrorMessage, value)
 	case "lastUpdatedDateTimeUtc":
@@ -70,49 +70,60 @@ func (s *RegistrationState) setPlain(name, value []byte) bool {
 		return plainText(&s.ETag, value)
 	case "payload":
 		s.Payload = bytes.Clone(value)
-		return true
+		return json.Valid(value)
 	}
 	return false
 }
 
 // plainText takes a string of ASCII without escapes.
 func plainText[T ~string](to *T, value []byte) bool {
-	if value[0] != '"' || bytes.IndexByte(value, '\\') >= 0 || !isASCII(value) {
+	last := len(value) - 1
+	if last < 1 || value[0] != '"' || value[last] != '"' {
 		return false
 	}
-	*to = T(value[1 : len(value)-1])
-	return true
+	text := string(value[1:last])
+	*to = T(text)
+	return isPlain(text)
 }
 
 func plainTime(to *Timestamp, value []byte) bool {
 	var text string
-	return plainText(&text, value) && to.UnmarshalText([]byte(text)) == nil
+	return plainText(&text, value) && to.parse(text) == nil
 }
 
 // EachMember hands the members of an object to take until that says no, names
-// without their quotes but as they are written. The text must be valid JSON; one
-// that is no object is left alone.
+// without their quotes but as they are written. It reports whether text is an object
+// all of whose members were taken. It sees to what is between names and values; what
+// is in them, unless the text is known to be valid JSON, is take's to look at.
 func EachMember(text []byte, take func(name, value []byte) bool) bool {
 	rest := skipSpace(text)
-	if rest[0] != '{' {
+	if !begins(rest, '{') {
 		return false
 	}
 	rest = skipSpace(rest[1:])
-	for rest[0] != '}' {
-		name := rest[:valueLength(rest)]
+	for more := !begins(rest, '}'); more; {
+		if !begins(rest, '"') {
+			return false
+		}
+		name := rest[:stringLength(rest)]
 		rest = skipSpace(rest[len(name):])
-		rest = skipSpace(rest[1:]) // the colon
+		if !begins(rest, ':') {
+			return false
+		}
+		rest = skipSpace(rest[1:])
 		value := rest[:valueLength(rest)]
-		if !take(name[1:len(name)-1], value) {
+		if len(value) == 0 || !take(name[1:len(name)-1], value) {
 			return false
 		}
 		rest = skipSpace(rest[len(value):])
-		if rest[0] == ',' {
+		if more = begins(rest, ','); more {
 			rest = skipSpace(rest[1:])
 		}
 	}
-	return true
+	return begins(rest, '}') && len(skipSpace(rest[1:])) == 0
 }
+
+func begins(text []byte, with byte) bool { return len(text) > 0 && text[0] == with }
 
 // EachElement is EachMember for an array.
 func EachElement(text []byte, take func(value []byte) bool) bool {
@@ -134,7 +145,12 @@ func EachElement(text []byte, take func(value []byte) bool) bool {
 	return true
 }
 
-func skipSpace(text []byte) []byte { return bytes.TrimLeft(text, " \t\r\n") }
+func skipSpace(text []byte) []byte {
+	for len(text) > 0 && (text[0] == ' ' || text[0] == '\n' || text[0] == '\r' || text[0] == '\t') {
+		text = text[1:]
+	}
+	return text
+}
 
 // valueLength is where the first value of a valid text ends.
 func valueLength(text []byte) int {

@@ -53,23 +53,37 @@ func ParseToken(text string) (Token, error) {
 	if !ok {
 		return Token{}, errors.New("the token does not start with SharedAccessSignature")
 	}
-	fields := make(map[string]string, 4)
+	var sr, sig, se, skn string
 	for field := range strings.SplitSeq(rest, "&") {
 		name, value, ok := strings.Cut(field, "=")
 		if !ok {
 			return Token{}, errors.New("the token has a field without a value")
 		}
-		if _, twice := fields[name]; twice {
+		of := new(string)
+		switch name {
+		case "sr":
+			of = &sr
+		case "sig":
+			of = &sig
+		case "se":
+			of = &se
+		case "skn":
+			of = &skn
+		}
+		if *of != "" {
 			return Token{}, errors.New("the token has a field twice")
 		}
-		fields[name] = value
+		*of = value
 	}
-	for _, name := range []string{"sr", "sig", "se"} {
-		if fields[name] == "" {
-			return Token{}, fmt.Errorf("the token has no %s", name)
-		}
+	switch "" {
+	case sr:
+		return Token{}, errors.New("the token has no sr")
+	case sig:
+		return Token{}, errors.New("the token has no sig")
+	case se:
+		return Token{}, errors.New("the token has no se")
 	}
-	sig, err := url.QueryUnescape(fields["sig"])
+	sig, err := url.QueryUnescape(sig)
 	if err != nil {
 		return Token{}, errors.New("the token's sig is not URL-encoded")
 	}
@@ -77,16 +91,16 @@ func ParseToken(text string) (Token, error) {
 	if err != nil {
 		return Token{}, errors.New("the token's sig is not base64")
 	}
-	seconds, err := strconv.ParseInt(fields["se"], 10, 64)
+	seconds, err := strconv.ParseInt(se, 10, 64)
 	if err != nil {
 		return Token{}, errors.New("the token's se is not a number of seconds")
 	}
 	return Token{
-		Resource:  fields["sr"],
+		Resource:  sr,
 		Signature: signature,
 		Expiry:    time.Unix(seconds, 0),
-		KeyName:   fields["skn"],
-		signed:    fields["sr"] + "\n" + fields["se"],
+		KeyName:   skn,
+		signed:    sr + "\n" + se,
 	}, nil
 }
 

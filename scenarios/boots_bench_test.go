@@ -16,6 +16,7 @@ import (
 
 	"dpsfleet/device"
 	"dpsfleet/metrics"
+	"dpsfleet/provisioning"
 	"dpsfleet/provisioning/memnet"
 	"dpsfleet/scenarios"
 )
@@ -213,6 +214,7 @@ type booter struct {
 	b      *testing.B
 	target device.Target
 	kind   *device.Kind
+	group  provisioning.Key
 	last   atomic.Int64
 }
 
@@ -224,7 +226,7 @@ func newBooter(target device.Target) *booter {
 	if target.TLS != nil {
 		target.ServerName = target.TLS.ServerName
 	}
-	return &booter{target: target, kind: kind}
+	return &booter{target: target, kind: kind, group: benchKey()}
 }
 
 func (t *booter) next() device.Device {
@@ -232,7 +234,7 @@ func (t *booter) next() device.Device {
 	if err != nil {
 		fail(err)
 	}
-	d.Key, d.Until = benchKey().Derive(d.ID), device.UntilAssigned
+	d.Key, d.Until = t.group.Derive(d.ID), device.UntilAssigned
 	return d
 }
 

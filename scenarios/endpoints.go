@@ -47,8 +47,9 @@ func from(source netip.Addr, otherwise dialFunc) dialFunc {
 	if !source.IsValid() {
 		return otherwise
 	}
-	local := net.TCPAddrFromAddrPort(netip.AddrPortFrom(source, 0))
-	return (&net.Dialer{LocalAddr: local}).DialContext
+	dialer := device.Dialer()
+	dialer.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(source, 0))
+	return dialer.DialContext
 }
 
 // spread makes a target for each path.

@@ -60,7 +60,8 @@ type Options struct {
 	// 256 KiB. A longer packet is an error before any of it is read.
 	MaxPacket int
 	// PacketTimeout limits the reading of one packet once its first byte has
-	// come, the writing of one, and the wait for a PINGRESP; 0 is 30 s.
+	// come, the writing of one, which may have only half of it, and the wait for a
+	// PINGRESP; 0 is 30 s.
 	PacketTimeout time.Duration
 }
 
@@ -85,24 +86,25 @@ type Conn struct {
 
 	server    bool
 	connected bool      // CONNECT has come, or CONNACK
-	first     [1]byte   // here waiting reads to, so that it allocates nothing
+	parked    bool      // the network looks after it since Park, till Ready
 	begun     bool      // first is of a packet that is still to be read
+	first     [1]byte   // here waiting reads to, so that it allocates nothing
+	lastID    uint16    // of a packet of ours
 	ahead     []byte    // read beyond first, or the end of a packet; nil nearly always
 	gulp      *gulp     // what a bare TCP connection is read with; nil for others
 	owed      []byte    // acknowledgements: they go with the next packet
 	kept      []Message // arrived while the owner waited for something else
-	parked    bool      // the network looks after it since Park, till Ready
 	keepAlive time.Duration
 	active    time.Time // client: last wrote; server: last heard
 	pongBy    time.Time // set while a PINGREQ is unanswered
-	lastID    uint16
+	writeBy   time.Time // the write deadline
 
 	mu          sync.Mutex // guards what follows; never held across I/O
+	woken       bool       // by Wake, and nobody has heard it yet
+	closed      bool
 	outbox      []Message
 	outboxBytes int
-	woken       bool  // by Wake, and nobody has heard it yet
 	cause       error // why the connection is over
-	closed      bool
 }
 
 // New takes over nc. The end of ctx ends the connection: a call that waits and

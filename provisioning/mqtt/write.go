@@ -113,7 +113,7 @@ type outgoing interface{ Write(io.Writer) error }
 // write writes one packet. The order is that of wait: first the deadline, then a
 // look, so that a Kick in between is not lost.
 func (c *Conn) write(p outgoing) error {
-	c.nc.SetWriteDeadline(time.Now().Add(c.opt.PacketTimeout))
+	c.limitWrite()
 	if err := c.over(); err != nil {
 		return err
 	}
@@ -135,6 +135,17 @@ func (c *Conn) write(p outgoing) error {
 	return nil
 }
 
+// limitWrite gives a packet at least half of Options.PacketTimeout: most are written at
+// once, and to move the deadline with each took a fiftieth of a boot.
+func (c *Conn) limitWrite() {
+	now := time.Now()
+	if c.gulp != nil && c.writeBy.Sub(now) > c.opt.PacketTimeout/2 {
+		return
+	}
+	c.writeBy = now.Add(c.opt.PacketTimeout)
+	c.nc.SetWriteDeadline(c.writeBy)
+}
+
 // put hands a packet to the connection behind the acknowledgements that are owed,
 // all in one Write, which makes them one TLS record.
 func (c *Conn) put(p outgoing) error {
@@ -150,17 +161,11 @@ func (c *Conn) put(p outgoing) error {
 	return err
 }
 
-// puback owes the peer a PUBACK. It goes out with the next packet, as there nearly
-// always is one at once, or else before the owner waits: one Write, one record
-// and one wake of the peer less.
+// puback owes the peer a PUBACK (MQTT 3.1.1 section 3.4). It goes out with the next
+// packet, as there nearly always is one at once, or else before the owner waits: one
+// Write, one record and one wake of the peer less.
 func (c *Conn) puback(id uint16) error {
-	p := packets.NewControlPacket(packets.Puback).(*packets.PubackPacket)
-	p.MessageID = id
-	owed := bytes.NewBuffer(c.owed)
-	if err := p.Write(owed); err != nil {
-		return err
-	}
-	c.owed = owed.Bytes()
+	c.owed = append(c.owed, packets.Puback<<4, 2, byte(id>>8), byte(id))
 	return c.over()
 }
 
