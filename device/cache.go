@@ -19,6 +19,18 @@ const (
 // errUnreachable is why a device gives its hub up.
 var errUnreachable = errors.New("the hub could not be reached for too long")
 
+// home is where a device belongs, as far as it knows. It is all that a held device
+// keeps of a verdict.
+type home struct{ hub, deviceID string }
+
+// assignment is nil for a device that does not know.
+func (h *home) assignment() *Assignment {
+	if h == nil {
+		return nil
+	}
+	return &Assignment{Hub: h.hub, DeviceID: h.deviceID}
+}
+
 // run goes from Off to the end: to the hub that the device knows, or to DPS for
 // one, and back to DPS when the hub does not want it (DPS, best practices for
 // large-scale deployments, "IoT Hub connectivity considerations"). It returns what
@@ -28,17 +40,20 @@ var errUnreachable = errors.New("the hub could not be reached for too long")
 // takes while it is idle is most of all its stack, and a TLS handshake or a
 // template needs several times as much of that as waiting does.
 func (l *life) run(ctx context.Context) *Assignment {
-	l.known, l.ask = l.Cached, l.Cached == nil || l.Until == UntilAssigned
+	if l.Cached != nil {
+		l.known = &home{l.Cached.Hub, l.Cached.DeviceID}
+	}
+	l.ask = l.known == nil || l.Until == UntilAssigned
 	if l.Until == UntilAssigned {
 		l.comeOnline(ctx, nil)
-		return l.known
+		return l.known.assignment()
 	}
 	var h *hub
 	for {
 		done := make(chan *hub)
 		go func() { done <- l.comeOnline(ctx, h) }()
 		if h = <-done; h == nil {
-			return l.known
+			return l.known.assignment()
 		}
 		h.stay(ctx)
 	}
@@ -46,19 +61,28 @@ func (l *life) run(ctx context.Context) *Assignment {
 
 // comeOnline goes to the hub where the device has been, or to the one that it is
 // sent to, until it is online there; nil when the device has left for good.
+//
+// All that it does, it does in a boot's time: the boot itself, and later each way
+// back to DPS. To come back to the same hub there is no such limit.
 func (l *life) comeOnline(ctx context.Context, h *hub) *hub {
+	limited, cancel := ctx, context.CancelFunc(func() {})
+	if !l.reached {
+		limited, cancel = l.bootTime(ctx)
+	}
+	defer func() { cancel() }()
 	if h == nil && !l.ask {
 		l.recall()
 	}
 	for {
 		if h == nil {
-			h = l.findHub(ctx)
+			h = l.findHub(limited)
 		}
 		if h == nil {
 			return nil
 		}
-		switch h.comeOnline(ctx) {
+		switch h.comeOnline(limited) {
 		case online:
+			h.conn.Follow(ctx)
 			return h
 		case left:
 			return nil
@@ -67,6 +91,10 @@ func (l *life) comeOnline(ctx context.Context, h *hub) *hub {
 		}
 		h, l.ask = nil, true
 		l.progress()
+		if l.reached {
+			cancel()
+			limited, cancel = l.bootTime(ctx)
+		}
 	}
 }
 
@@ -80,7 +108,7 @@ func (l *life) findHub(ctx context.Context) *hub {
 			l.end(failure)
 			return nil
 		}
-		l.known = assignment
+		l.known = &home{assignment.Hub, assignment.DeviceID}
 	}
 	if l.Until == UntilAssigned {
 		l.enter(Off, nil)
@@ -91,7 +119,7 @@ func (l *life) findHub(ctx context.Context) *hub {
 
 // recall begins with a hub that the device knows.
 func (l *life) recall() {
-	l.tell(Event{To: Joining, Assignment: &Assignment{Hub: l.known.Hub, DeviceID: l.known.DeviceID}}, nil)
+	l.tell(Event{To: Joining, Assignment: l.known.assignment()}, nil)
 }
 
 // end is the end of a life that did not get further. One that was where it was to
@@ -119,14 +147,10 @@ func (h *hub) doubt(err error) parting {
 	return left
 }
 
-// reask goes to DPS for another hub. After the boot, that has a boot's time of its
-// own.
+// reask goes to DPS for another hub.
 func (h *hub) reask(why parting, failure *Failure) parting {
 	if why == unreachable {
 		failure.Err = errors.Join(errUnreachable, failure.Err)
-	}
-	if h.reached {
-		h.startClock()
 	}
 	h.enter(Dialing, failure)
 	return why

@@ -75,10 +75,13 @@ func stringEnd(raw []byte, start int) int {
 	return len(raw)
 }
 
-// render fills the templates in.
+// render fills the templates in. What it returns is not to be changed.
 func (d *document) render(s *scope) (json.RawMessage, error) {
 	if d == nil {
 		return nil, nil
+	}
+	if len(d.parts) == 1 && len(d.parts[0].plain) <= provisioning.MaxMessage { // the same for all
+		return d.parts[0].plain, nil
 	}
 	var out []byte
 	for _, p := range d.parts {

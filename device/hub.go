@@ -18,7 +18,7 @@ const hubKeepAlive = 240 * time.Second // the C SDK's
 type hub struct {
 	*life
 	line
-	user    provisioning.HubUser
+	at      *home
 	renewAt time.Time // of the token; zero with a certificate
 	// known says that the device was there before, or in an earlier boot, and
 	// lost since when it is not.
@@ -31,19 +31,18 @@ type hub struct {
 	next   time.Time // of telemetry
 }
 
-// hubOf is the hub of an assignment, nil if it is not to be dialled. Fresh is one
+// hubOf is the hub where a device belongs, nil if it is not to be dialled. Fresh is one
 // that DPS has just made.
-func (l *life) hubOf(a *Assignment, fresh bool) *hub {
-	if l.target.Declared != nil && !l.target.Declared(a.Hub) {
+func (l *life) hubOf(at *home, fresh bool) *hub {
+	if l.target.Declared != nil && !l.target.Declared(at.hub) {
 		l.enter(Failed, &Failure{
 			Outcome: OutcomeHubNotDeclared,
 			Result:  provisioning.ResultOK,
-			Err:     fmt.Errorf("the hub %q is not declared, so it was not dialled", a.Hub),
+			Err:     fmt.Errorf("the hub %q is not declared, so it was not dialled", at.hub),
 		})
 		return nil
 	}
-	user := provisioning.HubUser{Host: a.Hub, DeviceID: a.DeviceID, APIVersion: provisioning.HubAPIVersion}
-	return &hub{life: l, user: user, known: !fresh, lost: time.Now()}
+	return &hub{life: l, at: at, known: !fresh, lost: time.Now()}
 }
 
 // comeOnline joins the hub and reads the twin, and after a stay there does what that
@@ -111,7 +110,6 @@ func (h *hub) arrive(ctx context.Context) error {
 	}
 	h.tell(Event{To: Online, Desired: desired}, nil)
 	h.progress()
-	h.stopClock()
 	return nil
 }
 
@@ -120,19 +118,20 @@ func (h *hub) join(ctx context.Context) error {
 	h.enter(Joining, nil)
 	address := h.target.Gateway
 	if address == "" {
-		address = net.JoinHostPort(h.user.Host, h.target.hubPort())
+		address = net.JoinHostPort(h.at.hub, h.target.hubPort())
 	}
-	nc, err := h.dial(ctx, address, h.user.Host)
+	nc, err := h.dial(ctx, address, h.at.hub)
 	if err != nil {
 		return err
 	}
 	if h.Certificate == nil {
 		h.renewAt = time.Now().Add(h.limits.Token * 9 / 10)
 	}
+	user := provisioning.HubUser{Host: h.at.hub, DeviceID: h.at.deviceID, APIVersion: provisioning.HubAPIVersion}
 	h.conn, err = h.connect(ctx, nc, mqtt.Connect{
-		ClientID:  h.user.DeviceID,
-		Username:  h.user.String(),
-		Password:  h.password(h.user.Resource(), ""),
+		ClientID:  h.at.deviceID,
+		Username:  user.String(),
+		Password:  h.password(user.Resource(), ""),
 		KeepAlive: hubKeepAlive,
 	})
 	if err != nil {
@@ -196,7 +195,7 @@ func (h *hub) sendTelemetry() error {
 	if body == nil {
 		return nil
 	}
-	topic := provisioning.TelemetryTopic(h.user.DeviceID, "application/json")
+	topic := provisioning.TelemetryTopic(h.at.deviceID, "application/json")
 	if err := h.conn.Publish(mqtt.Message{Topic: topic, Payload: body, QoS: 1}, h.deadline()); err != nil {
 		return fmt.Errorf("sending telemetry: %w", err)
 	}

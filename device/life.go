@@ -27,16 +27,14 @@ type life struct {
 	// refusals counts the servers in a row that would not talk, backoffs the
 	// pauses since the last progress.
 	refusals, backoffs int
-	requests           int         // for $rid
-	known              *Assignment // where the device belongs, nil if it does not know
-	ask                bool        // and is to ask DPS
+	requests           int   // for $rid
+	known              *home // nil if the device does not know
+	ask                bool  // DPS where it belongs
 	twin               desiredTwin
 	resumed            bool // the handshake in this stage took up a session
 
-	cancel  context.CancelCauseFunc
-	clock   *time.Timer // ends the boot; nil once it has come to its end
-	reached bool        // until was reached once; what follows is not the boot's
-	leave   time.Time   // when the device leaves of its own accord; zero is never
+	reached bool      // until was reached once; what follows is not the boot's
+	leave   time.Time // when the device leaves of its own accord; zero is never
 }
 
 // Causes of the end of a boot's context.
@@ -53,28 +51,18 @@ var (
 // What is returned is what the device keeps for its next boot, as Cached: where it
 // belongs; nil if it does not know.
 func (d *Device) Run(ctx context.Context, target *Target, due time.Time, record func(Event)) *Assignment {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
 	if !d.PowerCut.IsZero() {
 		var stop context.CancelFunc
 		ctx, stop = context.WithDeadlineCause(ctx, d.PowerCut, errPowerCut)
 		defer stop()
 	}
-	l := &life{Device: *d, target: target, limits: target.Limits.withDefaults(), record: record, since: due, cancel: cancel}
-	l.startClock()
-	defer l.stopClock()
+	l := &life{Device: *d, target: target, limits: target.Limits.withDefaults(), record: record, since: due}
 	return l.run(ctx)
 }
 
-func (l *life) startClock() {
-	l.clock = time.AfterFunc(l.limits.Boot, func() { l.cancel(errBootTime) })
-}
-
-func (l *life) stopClock() {
-	if l.clock != nil {
-		l.clock.Stop()
-		l.clock = nil
-	}
+// bootTime is the time that a boot has.
+func (l *life) bootTime(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, l.limits.Boot, errBootTime)
 }
 
 // enter moves to a stage and tells so; entering the present one is nothing. The

@@ -19,7 +19,9 @@ import (
 
 // BenchmarkHeld is what a device takes of this machine's memory that has booted,
 // is online at its hub and has nothing to say: heap and stacks after a
-// collection, and goroutines. The cloud is another process's.
+// collection, and goroutines. The cloud is another process's. Run one at a time, as
+// make bench does: a second would have the first one's goroutines for nothing, as Go
+// keeps what it knows of one that has ended.
 func BenchmarkHeld(b *testing.B) {
 	for _, w := range []way{{name: "tls13", network: scenarios.NetworkTLS, version: 0x0304}, {name: "plain", network: scenarios.NetworkTCP}} {
 		for _, n := range []int{1000, 5000, 9000} {

@@ -111,8 +111,19 @@ type Conn struct {
 // every later one returns context.Cause(ctx).
 func New(ctx context.Context, nc net.Conn, opt Options) *Conn {
 	c := &Conn{nc: nc, opt: opt.withDefaults(), gulp: newGulp(nc)}
-	c.forget = context.AfterFunc(ctx, func() { c.Kick(context.Cause(ctx)) })
+	c.follow(ctx)
 	return c
+}
+
+// Follow has the connection end with ctx, and no longer with the context that it had.
+// It is the owner's.
+func (c *Conn) Follow(ctx context.Context) {
+	c.forget()
+	c.follow(ctx)
+}
+
+func (c *Conn) follow(ctx context.Context) {
+	c.forget = context.AfterFunc(ctx, func() { c.Kick(context.Cause(ctx)) })
 }
 
 // Kick ends the connection from any goroutine: the owner's call that waits, and

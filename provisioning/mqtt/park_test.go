@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -153,6 +154,26 @@ func TestAParkedConnectionEndsWithItsContext(t *testing.T) {
 		cancel(errors.New("the cloud was closed"))
 		if got := <-p.said; got != "the cloud was closed" {
 			t.Errorf("got %q", got)
+		}
+	})
+}
+
+func TestAConnectionEndsWithTheContextThatItFollows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, server := pair(t, mqtt.Connect{ClientID: "a"})
+		boot, over := context.WithCancel(t.Context())
+		run, stop := context.WithCancelCause(t.Context())
+		server.Follow(boot)
+		server.Follow(run)
+		over()
+		synctest.Wait()
+		if _, err := server.Read(in(time.Second)); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("got %v after the end of a context that it had left", err)
+		}
+		stop(errors.New("the run was stopped"))
+		synctest.Wait()
+		if _, err := server.Read(in(time.Second)); err == nil || !strings.Contains(err.Error(), "the run was stopped") {
+			t.Errorf("got %v", err)
 		}
 	})
 }
