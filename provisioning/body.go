@@ -74,6 +74,7 @@ type Registration struct {
 // JSON is the body as the C SDK writes it.
 func (r Registration) JSON() []byte {
 	var o Object
+	o.Grow(64 + len(r.RegistrationID) + len(r.TPM) + len(r.Payload))
 	o.TextIf("registrationId", r.RegistrationID)
 	o.Raw("tpm", r.TPM)
 	o.Raw("payload", r.Payload)
