@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -54,26 +55,26 @@ func ParseToken(text string) (Token, error) {
 		return Token{}, errors.New("the token does not start with SharedAccessSignature")
 	}
 	var sr, sig, se, skn string
+	names := make([]string, 0, 4)
 	for field := range strings.SplitSeq(rest, "&") {
 		name, value, ok := strings.Cut(field, "=")
 		if !ok {
 			return Token{}, errors.New("the token has a field without a value")
 		}
-		of := new(string)
-		switch name {
-		case "sr":
-			of = &sr
-		case "sig":
-			of = &sig
-		case "se":
-			of = &se
-		case "skn":
-			of = &skn
-		}
-		if *of != "" {
+		if slices.Contains(names, name) {
 			return Token{}, errors.New("the token has a field twice")
 		}
-		*of = value
+		names = append(names, name)
+		switch name {
+		case "sr":
+			sr = value
+		case "sig":
+			sig = value
+		case "se":
+			se = value
+		case "skn":
+			skn = value
+		}
 	}
 	switch "" {
 	case sr:

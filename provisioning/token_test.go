@@ -117,6 +117,8 @@ func TestTokenErrorsNeverQuoteIt(t *testing.T) {
 		prefix + "sr=a&sig=U0VDUkVU&se=SECRET":  "se is not a number of seconds",
 		prefix + "sr=a&sig=U0VDUkVU&se=1e9":     "se is not a number of seconds",
 		prefix + "sr=a&sr=b&sig=U0VDUkVU&se=1":  "has a field twice",
+		prefix + "sr=&sr=b&sig=U0VDUkVU&se=1":   "has a field twice",
+		prefix + "x=1&x=2&sr=a&sig=U0VD&se=1":   "has a field twice",
 		prefix + "sr=a&sig=U0VDUkVU&se=1&SECRE": "has a field without a value",
 	} {
 		_, err := provisioning.ParseToken(text)

@@ -115,13 +115,7 @@ func TestNoWakeIsLostWhileParked(t *testing.T) {
 		p.serve()
 		wg.Go(func() {
 			for i := range rounds {
-				if err := server.Send(mqtt.Message{Topic: fmt.Sprint(i)}); err != nil {
-					t.Error(err)
-					return
-				}
-				m, err := client.Receive(in(10 * time.Second))
-				if err != nil || m.Topic != fmt.Sprint(i) {
-					t.Errorf("message %d: got %q, %v", i, m.Topic, err)
+				if !arrives(t, server, client, fmt.Sprint(i)) {
 					return
 				}
 				if err := client.Publish(mqtt.Message{Topic: fmt.Sprint(i)}, in(time.Second)); err != nil {

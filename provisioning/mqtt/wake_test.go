@@ -34,19 +34,27 @@ func wakeOften(t *testing.T, secure bool) {
 		go server.Read(time.Time{})
 		wg.Go(func() {
 			for i := range rounds {
-				if err := server.Send(mqtt.Message{Topic: fmt.Sprint(i)}); err != nil {
-					t.Error(err)
-					return
-				}
-				m, err := client.Receive(in(10 * time.Second))
-				if err != nil || m.Topic != fmt.Sprint(i) {
-					t.Errorf("message %d: got %q, %v", i, m.Topic, err)
+				if !arrives(t, server, client, fmt.Sprint(i)) {
 					return
 				}
 			}
 		})
 	}
 	wg.Wait()
+}
+
+// arrives sends a message to the client and has it received.
+func arrives(t *testing.T, server, client *mqtt.Conn, topic string) bool {
+	if err := server.Send(mqtt.Message{Topic: topic}); err != nil {
+		t.Error(err)
+		return false
+	}
+	m, err := client.Receive(in(10 * time.Second))
+	if err != nil || m.Topic != topic {
+		t.Errorf("message %s: got %q, %v", topic, m.Topic, err)
+		return false
+	}
+	return true
 }
 
 // Wakes must not disturb the owner in the middle of a packet either.

@@ -136,7 +136,7 @@ func (s *session) serve(resume func()) (parked bool, err error) {
 			if err := s.deliver(); err != nil {
 				return false, err
 			}
-			if s.conn.CanPark() && !now.Before(until) && s.conn.Park(s.expiry, resume) {
+			if !now.Before(until) && s.conn.Park(s.expiry, resume) {
 				return true, nil
 			}
 		}
