@@ -68,6 +68,9 @@ type Target struct {
 	// TLS is what every connection uses, with the server's name filled in;
 	// nil is MQTT in the clear.
 	TLS *tls.Config
+	// Trust remembers the servers' certificates that were verified; nil verifies
+	// them in each handshake.
+	Trust *Trust
 	// WebSocket carries MQTT in a WebSocket, for networks that block port 8883.
 	WebSocket bool
 	// ServerName is the name in DPS's certificate, where Endpoint is another.

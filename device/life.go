@@ -174,11 +174,11 @@ func (l *life) secure(ctx context.Context, nc net.Conn, serverName string) (net.
 	ctx, cancel := context.WithTimeout(ctx, l.limits.TLS)
 	defer cancel()
 	config := l.target.TLS
-	if config.ServerName != serverName || l.Certificate != nil || l.Sessions != nil {
+	if l.Sessions != nil {
 		config = config.Clone()
-		config.ServerName = serverName
 		config.ClientSessionCache = l.Sessions
 	}
+	config = l.target.Trust.Config(config, serverName)
 	if l.Certificate != nil {
 		config.Certificates = []tls.Certificate{*l.Certificate}
 	}

@@ -161,7 +161,8 @@ func limitProcess(b *testing.B, w way, turns []turn) *server {
 	return s
 }
 
-// config is what both sides' clients offer, sessions of their own to resume.
+// config is what all clients of a server offer, the bare loop's and Paho's as well
+// as ours: sessions of their own to resume, and the server's chain remembered.
 func (w way) config(b *testing.B, at *server) *tls.Config {
 	if w.version == 0 || at.config != nil {
 		return at.config
@@ -170,12 +171,12 @@ func (w way) config(b *testing.B, at *server) *tls.Config {
 	if !roots.AppendCertsFromPEM(at.CA) {
 		b.Fatal("the server has no authority")
 	}
-	at.config = device.TLS(roots)
-	at.config.ServerName = hostOf(at.Address)
-	at.config.MinVersion, at.config.MaxVersion = w.version, w.version
+	config := device.TLS(roots)
+	config.MinVersion, config.MaxVersion = w.version, w.version
 	if w.resumed {
-		at.config.ClientSessionCache = tls.NewLRUClientSessionCache(0)
+		config.ClientSessionCache = tls.NewLRUClientSessionCache(0)
 	}
+	at.config = new(device.Trust).Config(config, hostOf(at.Address))
 	return at.config
 }
 

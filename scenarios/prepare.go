@@ -156,7 +156,7 @@ func (r *run) aim(endpoint, gateway string, roots *x509.CertPool) {
 	}
 	r.target.WebSocket = r.env.Network == NetworkWSS
 	if r.env.Network.secure() {
-		r.target.TLS = r.tls(roots)
+		r.target.TLS, r.target.Trust = r.tls(roots), new(device.Trust)
 	}
 }
 
