@@ -68,8 +68,8 @@ MEASURE    := $(GO) test -run '^$$' -timeout 10m
 
 bench: ## measure a boot beside its limit on a quiet machine, into files under version control
 	{ sed -n '/^# [A-Z]/p' $(BENCH)/now.txt; echo "# $$(date +%F), $$($(GO) env GOVERSION), $$(uname -sr), $$(nproc) cores"; \
-		$(MEASURE) ./scenarios -bench '^BenchmarkBoot$$/^tls' -benchtime 6x -count 3; \
-		$(MEASURE) ./scenarios -bench '^BenchmarkBoot$$/^(plain|memory)' -benchtime 30x -count 3; \
+		$(MEASURE) ./scenarios -bench '^BenchmarkBoot$$/^tls' -benchtime 10x -count 5; \
+		$(MEASURE) ./scenarios -bench '^BenchmarkBoot$$/^(plain|memory)' -benchtime 20x -count 5; \
 		$(MEASURE) ./scenarios -bench '^BenchmarkBootNode$$' -benchtime 4x -count 3; \
 		for held in tls13/1000 tls13/5000 tls13/9000 plain/1000 plain/5000 plain/9000; do \
 			$(MEASURE) ./scenarios -bench "^BenchmarkHeld$$/$$held$$" -benchtime 1x; done; \
@@ -82,6 +82,7 @@ bench: ## measure a boot beside its limit on a quiet machine, into files under v
 		$(MEASURE) ./provisioning/emulator -bench '^BenchmarkIdle$$' -benchtime 1x -count 3; \
 	} | grep -v -e ^PASS -e ^ok >$(IDLE).new
 	mv $(IDLE).new $(IDLE)
+	! grep -A3 -e '^--- FAIL' $(BENCH)/now.txt $(IDLE)
 	awk -f $(BENCH)/targets.awk $(BENCH)/now.txt
 
 soak: ## call a webhook and hold a fleet, ten minutes each, and see that memory stays flat; meet 9,000 hostile connections

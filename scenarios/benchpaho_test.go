@@ -18,7 +18,7 @@ import (
 )
 
 // paho boots n devices on Paho's full client, with the same TLS settings and the
-// same packets as ours.
+// same packets as ours. It remembers the cloud's chain as well.
 func (t *booter) paho(n int) {
 	repeat(t.b, n, func() error { return t.pahoBoot(t.next()) })
 }
@@ -66,7 +66,7 @@ func (t *booter) pahoDial() (net.Conn, error) {
 	if t.target.TLS == nil {
 		return net.Dial("tcp", t.target.Endpoint)
 	}
-	return tls.Dial("tcp", t.target.Endpoint, t.target.TLS)
+	return tls.Dial("tcp", t.target.Endpoint, t.target.Trust.Config(t.target.TLS, t.target.ServerName))
 }
 
 func done(token paho.Token) error {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -76,35 +77,58 @@ type lane struct {
 	boots func(n int) // that many, from the next device on
 	cloud func() usage
 
-	count int
-	took  time.Duration
-	here  usage // in this process
-	there usage // in the cloud's
+	count  int
+	here   usage       // in this process
+	there  usage       // in the cloud's
+	rounds []laneRound // for ratios, which lanes have round by round
 }
+
+// laneRound is a lane's boots a second in a round, and what one took of both sides.
+type laneRound struct{ rate, cpu float64 }
 
 func (r *race) round() {
 	for _, l := range r.lanes {
 		runtime.GC()
 		here, there, began := usedHere(), l.cloud(), time.Now()
 		l.boots(bootBatch)
-		l.took += time.Since(began)
-		l.here, l.there = l.here.and(usedHere().since(here)), l.there.and(l.cloud().since(there))
+		took, here, there := time.Since(began), usedHere().since(here), l.cloud().since(there)
+		l.rounds = append(l.rounds, laneRound{bootBatch / took.Seconds(), (here.CPU + there.CPU).Seconds() / bootBatch})
+		l.here, l.there = l.here.and(here), l.there.and(there)
 		l.count += bootBatch
 	}
 }
 
-func (l *lane) rate() float64 { return float64(l.count) / l.took.Seconds() }
+// rate is boots a second in a usual round.
+func (l *lane) rate() float64 {
+	return medianOf(len(l.rounds), func(i int) float64 { return l.rounds[i].rate })
+}
 
-// cpu is what a boot takes of both sides.
-func (l *lane) cpu() float64 { return (l.here.CPU + l.there.CPU).Seconds() / float64(l.count) }
+// to is how many times as fast as other a lane is in a usual round, and how much
+// less CPU a boot takes. What else the machine does in one lane's turn spoils a
+// round, and not the median.
+func (l *lane) to(other *lane) (rate, cpu float64) {
+	rate = medianOf(len(l.rounds), func(i int) float64 { return l.rounds[i].rate / other.rounds[i].rate })
+	cpu = medianOf(len(l.rounds), func(i int) float64 { return other.rounds[i].cpu / l.rounds[i].cpu })
+	return rate, cpu
+}
+
+func medianOf(n int, value func(int) float64) float64 {
+	values := make([]float64, n)
+	for i := range values {
+		values[i] = value(i)
+	}
+	slices.Sort(values)
+	return (values[(n-1)/2] + values[n/2]) / 2
+}
 
 // report gives each lane's rate, its share of the limit, and what a boot costs.
 func (r *race) report() {
 	for i, l := range r.lanes {
 		r.b.ReportMetric(l.rate(), l.name+"/s")
 		if i > 0 {
-			r.b.ReportMetric(l.rate()/r.lanes[0].rate(), l.name+":limit")
-			r.b.ReportMetric(r.lanes[0].cpu()/l.cpu(), l.name+":limit-CPU")
+			rate, cpu := l.to(r.lanes[0])
+			r.b.ReportMetric(rate, l.name+":limit")
+			r.b.ReportMetric(cpu, l.name+":limit-CPU")
 		}
 		r.b.ReportMetric(float64(l.here.CPU.Microseconds())/float64(l.count), l.name+"-device-µs")
 		r.b.ReportMetric(float64(l.here.Allocated)/float64(l.count), l.name+"-device-B")
@@ -113,7 +137,8 @@ func (r *race) report() {
 			r.b.ReportMetric(float64(l.there.Allocated)/float64(l.count), l.name+"-cloud-B")
 		}
 		if l.name == "paho" {
-			r.b.ReportMetric(r.lanes[1].rate()/l.rate(), "boot:paho")
+			rate, _ := r.lanes[1].to(l)
+			r.b.ReportMetric(rate, "boot:paho")
 		}
 	}
 	r.b.ReportMetric(0, "ns/op") // of all together, which says nothing
@@ -143,6 +168,7 @@ type server struct {
 	*process
 	place
 	config *tls.Config
+	trust  device.Trust // of the bare loop
 }
 
 func cloudProcess(b *testing.B, w way) *server {
@@ -161,8 +187,7 @@ func limitProcess(b *testing.B, w way, turns []turn) *server {
 	return s
 }
 
-// config is what all clients of a server offer, the bare loop's and Paho's as well
-// as ours: sessions of their own to resume, and the server's chain remembered.
+// config is what both sides' clients offer, sessions of their own to resume.
 func (w way) config(b *testing.B, at *server) *tls.Config {
 	if w.version == 0 || at.config != nil {
 		return at.config
@@ -171,16 +196,20 @@ func (w way) config(b *testing.B, at *server) *tls.Config {
 	if !roots.AppendCertsFromPEM(at.CA) {
 		b.Fatal("the server has no authority")
 	}
-	config := device.TLS(roots)
-	config.MinVersion, config.MaxVersion = w.version, w.version
+	at.config = device.TLS(roots)
+	at.config.ServerName = hostOf(at.Address)
+	at.config.MinVersion, at.config.MaxVersion = w.version, w.version
 	if w.resumed {
-		config.ClientSessionCache = tls.NewLRUClientSessionCache(0)
+		at.config.ClientSessionCache = tls.NewLRUClientSessionCache(0)
 	}
-	at.config = new(device.Trust).Config(config, hostOf(at.Address))
 	return at.config
 }
 
+// boot makes a limit's boots; the bare loop remembers chains as our devices do.
 func (s *server) boot(b *testing.B, l limit, config *tls.Config, n int) {
+	if config != nil {
+		config = s.trust.Config(config, config.ServerName)
+	}
 	repeat(b, n, func() error {
 		nc, err := net.Dial("tcp", s.Address)
 		if err == nil {
@@ -225,7 +254,7 @@ func newBooter(target device.Target) *booter {
 		fail(err)
 	}
 	if target.TLS != nil {
-		target.ServerName = target.TLS.ServerName
+		target.ServerName, target.Trust = target.TLS.ServerName, new(device.Trust)
 	}
 	return &booter{target: target, kind: kind, group: benchKey()}
 }
