@@ -78,9 +78,8 @@ func (o Options) withDefaults() Options {
 // Conn is one end of a connection. Only its owner may call it, but for Send,
 // Wake, Kick and Close.
 type Conn struct {
-	nc     net.Conn
-	opt    Options
-	forget func() bool // ends the watch over the context
+	nc  net.Conn
+	opt Options
 
 	// What follows is the owner's.
 
@@ -102,6 +101,7 @@ type Conn struct {
 	mu          sync.Mutex // guards what follows; never held across I/O
 	woken       bool       // by Wake, and nobody has heard it yet
 	closed      bool
+	forget      func() bool // ends the watch over the context
 	outbox      []Message
 	outboxBytes int
 	cause       error // why the connection is over
@@ -111,18 +111,21 @@ type Conn struct {
 // every later one returns context.Cause(ctx).
 func New(ctx context.Context, nc net.Conn, opt Options) *Conn {
 	c := &Conn{nc: nc, opt: opt.withDefaults(), gulp: newGulp(nc)}
-	c.follow(ctx)
+	c.Follow(ctx)
 	return c
 }
 
 // Follow has the connection end with ctx, and no longer with the context that it had.
 // It is the owner's.
 func (c *Conn) Follow(ctx context.Context) {
-	c.forget()
-	c.follow(ctx)
-}
-
-func (c *Conn) follow(ctx context.Context) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return
+	}
+	if c.forget != nil {
+		c.forget()
+	}
 	c.forget = context.AfterFunc(ctx, func() { c.Kick(context.Cause(ctx)) })
 }
 
@@ -158,7 +161,6 @@ func (c *Conn) roused() bool {
 // Close ends the connection from any goroutine and closes the network
 // connection. Calls that wait return net.ErrClosed. Closing again does nothing.
 func (c *Conn) Close() error {
-	c.forget()
 	c.end(net.ErrClosed)
 	c.mu.Lock()
 	again := c.closed
@@ -168,6 +170,7 @@ func (c *Conn) Close() error {
 	if again {
 		return nil
 	}
+	c.forget() // nobody writes it any more
 	return c.nc.Close()
 }
 

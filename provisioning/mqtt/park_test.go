@@ -171,3 +171,14 @@ func TestAConnectionEndsWithTheContextThatItFollows(t *testing.T) {
 		}
 	})
 }
+
+// Anybody may close a connection, at any time.
+func TestAConnectionIsClosedWhileItsOwnerSaysWhatItFollows(t *testing.T) {
+	_, server := pair(t, mqtt.Connect{ClientID: "a"})
+	closed := make(chan error)
+	go func() { closed <- server.Close() }()
+	server.Follow(t.Context())
+	if err := <-closed; err != nil {
+		t.Error(err)
+	}
+}
