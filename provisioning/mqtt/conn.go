@@ -13,9 +13,10 @@
 // most Options.PacketTimeout, whatever until says. Every other error ends the
 // connection: each later call returns it again, and Close remains to be called.
 //
-// The codec is lenient: it pads what is cut short and allocates whatever length
-// the peer names. So each packet is held against the statements of MQTT 3.1.1
-// ("[MQTT-3.1.0-2]") before the codec sees it.
+// The codec writes, and its packets are what is read. To read it is too lenient:
+// it pads what is cut short and allocates whatever length the peer names. So each
+// packet is taken apart here, held against the statements of MQTT 3.1.1
+// ("[MQTT-3.1.0-2]"), and the fuzz tests hold the outcome against the codec's.
 //
 // The room knows MQTT and nothing of Azure: no topic, no credential, no meaning
 // of a code. It is the only one that imports Paho.

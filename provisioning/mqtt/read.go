@@ -2,7 +2,6 @@ package mqtt
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -135,8 +134,8 @@ var scratch = sync.Pool{New: func() any { return new(make([]byte, 0, scratchSize
 
 const scratchSize = 4 << 10
 
-// packet reads what follows the first byte of a packet and decodes it. What it
-// returns is a copy: the codec copies each field out of the buffer.
+// packet reads what follows the first byte of a packet and takes it apart. What it
+// returns is a copy.
 func (c *Conn) packet(first byte) (packets.ControlPacket, error) {
 	if clause, what := flagsFlaw(first>>4, first&0x0f); clause != "" {
 		return nil, violation(clause, what) // whatever would follow
@@ -229,8 +228,8 @@ func (c *Conn) readBy(p []byte, by time.Time) (int, error) {
 	}
 }
 
-// decode checks the body of a packet and decodes it. A CONNECT of another protocol level has
-// a layout of its own, of which nothing but the level is read.
+// decode takes the body of a packet apart. A CONNECT of another protocol level has a
+// layout of its own, of which nothing but the level is read.
 func decode(first byte, body []byte) (packets.ControlPacket, error) {
 	h := packets.FixedHeader{
 		MessageType:     first >> 4,
@@ -245,15 +244,5 @@ func decode(first byte, body []byte) (packets.ControlPacket, error) {
 			return &packets.ConnectPacket{FixedHeader: h, ProtocolVersion: level}, err
 		}
 	}
-	if err := r.check(h); err != nil {
-		return nil, err
-	}
-	if h.MessageType == packets.Suback { // for which the codec takes 1.5 KB, of a body of three bytes
-		return &packets.SubackPacket{FixedHeader: h, MessageID: binary.BigEndian.Uint16(body), ReturnCodes: bytes.Clone(body[2:])}, nil
-	}
-	p, err := packets.NewControlPacketWithHeader(h)
-	if err != nil {
-		return nil, err
-	}
-	return p, p.Unpack(bytes.NewBuffer(body))
+	return r.packet(h)
 }

@@ -1,6 +1,8 @@
 package mqtt
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/binary"
 
 	"github.com/eclipse/paho.mqtt.golang/packets"
@@ -12,8 +14,8 @@ const (
 	oldName       = "MQIsdp" // of MQTT 3.1, protocol level 3
 )
 
-// reader walks over the body of a packet and keeps the first violation. It takes
-// nothing out; that is the codec's, once all is well.
+// reader takes the body of a packet apart and keeps the first violation. What it
+// takes out is a copy.
 type reader struct {
 	rest []byte
 	err  error
@@ -51,10 +53,19 @@ func (r *reader) text() string {
 	return text
 }
 
-func (r *reader) id() {
-	if r.uint16() == 0 {
+func (r *reader) id() uint16 {
+	id := r.uint16()
+	if id == 0 {
 		r.flaw("MQTT-2.3.1-1", "the packet identifier 0")
 	}
+	return id
+}
+
+// remains is what is left of the body.
+func (r *reader) remains() []byte {
+	all := bytes.Clone(r.rest)
+	r.rest = nil
+	return all
 }
 
 func (r *reader) end() {
@@ -76,53 +87,70 @@ func (r *reader) protocol() (level byte, err error) {
 	return level, r.err
 }
 
-// check walks over a body to its end. Of a CONNECT, protocol was read before.
-func (r *reader) check(h packets.FixedHeader) error {
+// packet takes a body apart to its end. Of a CONNECT, protocol was read before.
+func (r *reader) packet(h packets.FixedHeader) (p packets.ControlPacket, err error) {
 	switch h.MessageType {
 	case packets.Connect:
-		r.connect()
+		p = r.connect(h)
 	case packets.Connack:
-		r.connack()
+		p = r.connack(h)
 	case packets.Publish:
-		r.publish(h.Qos)
+		p = r.publish(h)
+	case packets.Puback:
+		p = &packets.PubackPacket{FixedHeader: h, MessageID: r.id()}
 	case packets.Subscribe:
-		r.subscribe()
+		p = r.subscribe(h)
 	case packets.Suback:
-		r.suback()
+		p = r.suback(h)
 	case packets.Unsubscribe:
-		r.unsubscribe()
-	case packets.Puback, packets.Unsuback:
-		r.id()
+		p = r.unsubscribe(h)
+	case packets.Unsuback:
+		p = &packets.UnsubackPacket{FixedHeader: h, MessageID: r.id()}
+	default: // there is nothing in it
+		p, err = packets.NewControlPacketWithHeader(h)
 	}
 	r.end()
-	return r.err
+	return p, cmp.Or(r.err, err)
 }
 
 // The bits of the connect flags (MQTT 3.1.1 section 3.1.2.3).
 const (
-	reservedFlag   = 0x01
-	willFlag       = 0x04
-	willQoSBits    = 0x18
-	willRetainFlag = 0x20
-	passwordFlag   = 0x40
-	usernameFlag   = 0x80
+	reservedFlag     = 0x01
+	cleanSessionFlag = 0x02
+	willFlag         = 0x04
+	willQoSBits      = 0x18
+	willRetainFlag   = 0x20
+	passwordFlag     = 0x40
+	usernameFlag     = 0x80
 )
 
-func (r *reader) connect() {
+func (r *reader) connect(h packets.FixedHeader) *packets.ConnectPacket {
 	flags := r.byte()
 	r.flaw(connectFlaw(flags))
-	r.uint16() // keep-alive
-	r.text()   // client id
-	if flags&willFlag != 0 {
-		r.flaw(topicFlaw(r.text()))
-		r.data()
+	p := &packets.ConnectPacket{
+		FixedHeader:     h,
+		ProtocolVersion: protocolLevel,
+		CleanSession:    flags&cleanSessionFlag != 0,
+		WillFlag:        flags&willFlag != 0,
+		WillQos:         flags & willQoSBits >> 3,
+		WillRetain:      flags&willRetainFlag != 0,
+		UsernameFlag:    flags&usernameFlag != 0,
+		PasswordFlag:    flags&passwordFlag != 0,
 	}
-	if flags&usernameFlag != 0 {
-		r.text()
+	p.Keepalive = r.uint16()
+	p.ClientIdentifier = r.text()
+	if p.WillFlag {
+		p.WillTopic = r.text()
+		r.flaw(topicFlaw(p.WillTopic))
+		p.WillMessage = bytes.Clone(r.data())
 	}
-	if flags&passwordFlag != 0 {
-		r.data()
+	if p.UsernameFlag {
+		p.Username = r.text()
 	}
+	if p.PasswordFlag {
+		p.Password = bytes.Clone(r.data())
+	}
+	return p
 }
 
 func connectFlaw(flags byte) (clause, what string) {
@@ -142,7 +170,7 @@ func connectFlaw(flags byte) (clause, what string) {
 }
 
 // connack leaves the return code alone: a reserved one is a refusal like others.
-func (r *reader) connack() {
+func (r *reader) connack(h packets.FixedHeader) *packets.ConnackPacket {
 	flags, code := r.byte(), r.byte()
 	if flags > 1 {
 		r.flaw("MQTT 3.2.2.1", "a CONNACK with reserved flags")
@@ -150,46 +178,55 @@ func (r *reader) connack() {
 	if flags == 1 && code != 0 {
 		r.flaw("MQTT-3.2.2-4", "a session in a CONNACK that refuses")
 	}
+	return &packets.ConnackPacket{FixedHeader: h, SessionPresent: flags == 1, ReturnCode: code}
 }
 
 // publish does not judge the length of the payload, which is what is left.
-func (r *reader) publish(qos byte) {
-	r.flaw(topicFlaw(r.text()))
-	if qos > 0 {
-		r.id()
+func (r *reader) publish(h packets.FixedHeader) *packets.PublishPacket {
+	p := &packets.PublishPacket{FixedHeader: h, TopicName: r.text()}
+	r.flaw(topicFlaw(p.TopicName))
+	if h.Qos > 0 {
+		p.MessageID = r.id()
 	}
-	r.rest = nil // the payload is whatever it is
+	p.Payload = r.remains()
+	return p
 }
 
-func (r *reader) subscribe() {
-	r.id()
+func (r *reader) subscribe(h packets.FixedHeader) *packets.SubscribePacket {
+	p := &packets.SubscribePacket{FixedHeader: h, MessageID: r.id()}
 	if len(r.rest) == 0 {
 		r.flaw("MQTT-3.8.3-3", "a SUBSCRIBE without a filter")
 	}
 	for len(r.rest) > 0 && r.err == nil {
-		r.flaw(filterFlaw(r.text()))
-		if r.byte() > 2 {
+		filter, qos := r.text(), r.byte()
+		r.flaw(filterFlaw(filter))
+		if qos > 2 {
 			r.flaw("MQTT-3.8.3-4", "a subscription to a QoS other than 0, 1 and 2")
 		}
+		p.Topics, p.Qoss = append(p.Topics, filter), append(p.Qoss, qos)
 	}
+	return p
 }
 
-func (r *reader) suback() {
-	r.id()
-	for _, code := range r.rest {
+func (r *reader) suback(h packets.FixedHeader) *packets.SubackPacket {
+	p := &packets.SubackPacket{FixedHeader: h, MessageID: r.id(), ReturnCodes: r.remains()}
+	for _, code := range p.ReturnCodes {
 		if code > 2 && code != subscriptionFailed {
 			r.flaw("MQTT-3.9.3-2", "a SUBACK with a reserved return code")
 		}
 	}
-	r.rest = nil
+	return p
 }
 
-func (r *reader) unsubscribe() {
-	r.id()
+func (r *reader) unsubscribe(h packets.FixedHeader) *packets.UnsubscribePacket {
+	p := &packets.UnsubscribePacket{FixedHeader: h, MessageID: r.id()}
 	if len(r.rest) == 0 {
 		r.flaw("MQTT-3.10.3-2", "an UNSUBSCRIBE without a filter")
 	}
 	for len(r.rest) > 0 && r.err == nil {
-		r.flaw(filterFlaw(r.text()))
+		filter := r.text()
+		r.flaw(filterFlaw(filter))
+		p.Topics = append(p.Topics, filter)
 	}
+	return p
 }
