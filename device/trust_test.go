@@ -45,7 +45,9 @@ func shake(client *tls.Config, shown *tls.Certificate) (tls.ConnectionState, err
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
-		server := tls.Server(far, &tls.Config{Certificates: []tls.Certificate{*shown}, SessionTicketKey: [32]byte{1}})
+		config := &tls.Config{Certificates: []tls.Certificate{*shown}}
+		config.SetSessionTicketKeys([][32]byte{{1}}) // as one server has them
+		server := tls.Server(far, config)
 		server.Handshake()
 		server.Write([]byte{0}) // the client reads a ticket before it
 		far.Close()
