@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -189,10 +190,12 @@ func TestAnExchangeIsAwaited(t *testing.T) {
 		if status, _ := w.saw(b, "registrationId="+toaster+"&wait=5s"); status != 204 || time.Since(start) != 5*time.Second {
 			t.Errorf("%d after %s, want 204 after 5s", status, time.Since(start))
 		}
-		go func() {
+		var device sync.WaitGroup
+		defer device.Wait() // it acknowledges what it was told, later than that is seen
+		device.Go(func() {
 			time.Sleep(2 * time.Second)
 			w.provisioned(toaster, key(t, toasterKey))
-		}()
+		})
 		start = time.Now()
 		if status, all := w.saw(b, "registrationId="+toaster+"&kind=verdict&wait=1m"); status != 200 || len(all) != 1 || time.Since(start) != 2*time.Second {
 			t.Errorf("%d %v after %s, want one after 2s", status, all, time.Since(start))
