@@ -306,6 +306,7 @@ func TestSetUpThatIsWrong(t *testing.T) {
 		{"WrongIDScope", func(target *scenarios.Target) { target.IDScope = scope }, device.CauseIDScope, "--id-scope"},
 		{"NobodyThere", func(target *scenarios.Target) { target.DPS = "127.0.0.1:1" }, device.CauseDialRefused, "dpsfleet emulate"},
 		{"UntrustedCertificate", func(target *scenarios.Target) { target.RootCAs = nil }, device.CauseUntrusted, "--ca FILE"},
+		{"CertificateOfAnotherName", func(target *scenarios.Target) { target.ServerName = "other.example" }, device.CauseUntrusted, "--server-name"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -23,7 +23,7 @@ func (e *SetupError) advice() string {
 	case device.CauseDialRefused:
 		return "nobody answers there; start a DPS with `dpsfleet emulate`, or check --endpoint and --gateway"
 	case device.CauseUntrusted:
-		return "the server's certificate is not trusted; name its root with --ca FILE (`dpsfleet emulate --ca-out FILE` writes one)"
+		return "the server's certificate is not trusted; name its root with --ca FILE (`dpsfleet emulate --ca-out FILE` writes one), or --server-name where the certificate has another name"
 	case device.CauseNoWebSocket:
 		return "nothing there speaks MQTT over WebSocket; check the port, which is not that of MQTT (`dpsfleet emulate --https ADDR` serves one)"
 	case device.CauseIDScope:
