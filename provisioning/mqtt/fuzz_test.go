@@ -41,6 +41,7 @@ func seeds(f *testing.F) {
 		"\x40\x02\x00\x01\xc0\x00\xe0\x00", "\xa2\x05\x00\x01\x00\x01a", "\x30\xff\xff\xff\x7f", "\xff\xff\xff\xff\xff",
 		"\x34\x05\x00\x01a\x00\x01", "\x30\x02\x00\x00", "\x10\x00", "\x82\x06\x00\x01\x00\x01a\x03", "\xd0\x00\xd0\x00",
 		"\x10\x0e\x00\x04MQTT\x05\x02\x00\x00\x00\x00\x01a", "\x38\x03\x00\x01a",
+		"\x10\x13\x00\x04MQTT\x04\x2e\x00\x00\x00\x01a\x00\x01w\x00\x01x", "\x10\x12\x00\x04MQTT\x04\x36\x00\x00\x00\x01a\x00\x01w\x00\x00",
 	} {
 		f.Add([]byte(s))
 	}
@@ -98,6 +99,12 @@ func FuzzAccept(f *testing.F) {
 			!bytes.Equal(got.Password, p.Password) || (got.Password != nil) != p.PasswordFlag ||
 			got.KeepAlive != time.Duration(p.Keepalive)*time.Second || (got.Will != nil) != p.WillFlag {
 			t.Fatalf("got %+v\nPaho has %v", got, p)
+		}
+		if p.WillFlag {
+			want := mqtt.Message{Topic: p.WillTopic, Payload: p.WillMessage, QoS: p.WillQos, Retain: p.WillRetain}
+			if !reflect.DeepEqual(*got.Will, want) {
+				t.Fatalf("the will is %+v\nPaho has %+v", *got.Will, want)
+			}
 		}
 	})
 }

@@ -14,8 +14,8 @@ const (
 	oldName       = "MQIsdp" // of MQTT 3.1, protocol level 3
 )
 
-// reader takes the body of a packet apart and keeps the first violation. What it
-// takes out is a copy.
+// reader takes the body of a packet apart and keeps the first violation. The packet
+// that it makes shares nothing with the body.
 type reader struct {
 	rest []byte
 	err  error
