@@ -33,12 +33,8 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(env *testscript.Env) error {
-			port, err := freePort()
-			env.Setenv("PORT", port)
 			env.Setenv("DPS_GROUP_KEY", "")
-			https, err2 := freePort()
-			env.Setenv("HTTPS_PORT", https)
-			return errors.Join(err, err2)
+			return freePorts(env, "PORT", "HTTPS_PORT")
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"await":       await,
@@ -53,14 +49,17 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// freePort is a port that nobody listens on just now.
-func freePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+// freePorts sets names to ports that nobody listens on just now, each to another.
+func freePorts(env *testscript.Env, names ...string) error {
+	for _, name := range names {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		defer l.Close() // only when all are found
+		env.Setenv(name, strconv.Itoa(l.Addr().(*net.TCPAddr).Port))
 	}
-	defer l.Close()
-	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port), nil
+	return nil
 }
 
 // await FILE...: until the files are there.
