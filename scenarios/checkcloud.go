@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"crypto/x509"
 	"errors"
 	"io/fs"
 	"maps"
@@ -129,6 +130,8 @@ func (c *checker) target() {
 		roots, err := c.read(target.CA)
 		if err != nil {
 			c.add("/target/ca", "the file cannot be read: %s", err)
+		} else if !x509.NewCertPool().AppendCertsFromPEM(roots) {
+			c.add("/target/ca", "the file holds no certificate in PEM")
 		}
 		target.RootCAs = roots
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -69,6 +70,18 @@ func (p *program) keyFile(flag, file string) (provisioning.Key, error) {
 		return nil, fmt.Errorf("%s %s: %w", flag, file, err)
 	}
 	return key, nil
+}
+
+// readCA reads the file that --ca names.
+func readCA(file string) ([]byte, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("--ca: %w", err)
+	}
+	if !x509.NewCertPool().AppendCertsFromPEM(text) {
+		return nil, fmt.Errorf("--ca: %s holds no certificate in PEM", file)
+	}
+	return text, nil
 }
 
 // groupKey is the enrollment group's key: the file's, or else the environment's.
@@ -204,8 +217,8 @@ func (f *targetFlags) applyDirect(p *program, cmd *cobra.Command, s scenarios.Sc
 		return s, err
 	}
 	if f.ca != "" {
-		if target.RootCAs, err = os.ReadFile(f.ca); err != nil {
-			return s, fmt.Errorf("--ca: %w", err)
+		if target.RootCAs, err = readCA(f.ca); err != nil {
+			return s, err
 		}
 	}
 	target.Hubs = append(target.Hubs, f.hubs...)
@@ -277,8 +290,8 @@ func (f *targetFlags) applyTarget(p *program, cmd *cobra.Command, s scenarios.Sc
 		return s, err
 	}
 	if f.ca != "" {
-		if target.RootCAs, err = os.ReadFile(f.ca); err != nil {
-			return s, fmt.Errorf("--ca: %w", err)
+		if target.RootCAs, err = readCA(f.ca); err != nil {
+			return s, err
 		}
 	}
 	if target.Certificate, err = f.certificate(); err != nil {

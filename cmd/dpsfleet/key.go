@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -100,14 +99,12 @@ func (p *program) askedKey(cmd *cobra.Command, flags keyFlags) (provisioning.Key
 }
 
 func readRoots(file string) (*x509.CertPool, error) {
-	text, err := os.ReadFile(file)
+	text, err := readCA(file)
 	if err != nil {
-		return nil, fmt.Errorf("--ca: %w", err)
+		return nil, err
 	}
 	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(text) {
-		return nil, fmt.Errorf("--ca: %s holds no certificate in PEM", file)
-	}
+	roots.AppendCertsFromPEM(text)
 	return roots, nil
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -21,8 +20,8 @@ func (f *stressFlags) readTarget(p *program, cmd *cobra.Command, url string) (er
 		return err
 	}
 	if f.ca != "" {
-		if f.target.RootCAs, err = os.ReadFile(f.ca); err != nil {
-			return fmt.Errorf("--ca: %w", err)
+		if f.target.RootCAs, err = readCA(f.ca); err != nil {
+			return err
 		}
 	}
 	requests := &f.target.Requests
