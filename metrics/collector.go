@@ -39,7 +39,7 @@ type Collector struct {
 	lastEnded    int
 	pace         pace
 	blocked      time.Duration
-	blockedFrom  time.Duration // since when that has been over 1 % of the run; 0 if it is not
+	blockedFrom  time.Duration // since when that has been too long; 0 if it is not
 }
 
 // NewCollector makes a collector for the run that info tells of. The log may be

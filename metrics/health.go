@@ -27,8 +27,8 @@ const leastLate = time.Second
 
 // health holds the generator to four limits: it dropped nothing, it started
 // devices on time (99 % of them within a second, or within 5 % of what a boot
-// takes), recording held up the devices for less than 1 % of the run, and it ran
-// all the time.
+// takes), recording held up the devices for less than 1 % of the run or a tenth of a
+// second, and it ran all the time.
 func health(all *fleetFold, started time.Time, took Millis, end End) Health {
 	h := Health{
 		LatenessP99:  micro(all.dists[metricLateness].quantile(99)),
@@ -44,7 +44,7 @@ func health(all *fleetFold, started time.Time, took Millis, end End) Health {
 	if h.LatenessP99 > late {
 		h.limit("devices started late: lateness p99 is %v, over %v, %s", h.LatenessP99, late, from(since(all.firstLate)))
 	}
-	if h.Blocked > took/100 && took > 0 {
+	if tooLong(time.Duration(h.Blocked), time.Duration(took)) {
 		h.limit("the recorder blocked devices for %v, over 1 %% of the run, %s", h.Blocked, from(end.BlockedFrom))
 	}
 	for _, stall := range end.Machine.Stalls {
@@ -52,6 +52,12 @@ func health(all *fleetFold, started time.Time, took Millis, end End) Health {
 	}
 	return h
 }
+
+// leastBlocked is what counts as blocked at the least.
+const leastBlocked = 100 * time.Millisecond
+
+// tooLong judges for how long the recorder held up the devices in a run so far.
+func tooLong(blocked, took time.Duration) bool { return blocked > max(took/100, leastBlocked) }
 
 // from is since when something was, counted from the run's start.
 func from(at Millis) string {

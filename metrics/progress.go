@@ -66,7 +66,7 @@ func (c *Collector) Progress(now time.Time) Progress {
 		p.Left = time.Duration(float64(p.Planned-p.Ended) / p.Recent * float64(time.Second))
 	}
 	p.Blocked = c.blocked
-	switch over := c.blocked > p.Elapsed/100; {
+	switch over := tooLong(c.blocked, p.Elapsed); {
 	case !over:
 		c.blockedFrom = 0
 	case c.blockedFrom == 0:

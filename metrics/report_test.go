@@ -12,6 +12,29 @@ import (
 	"dpsfleet/provisioning"
 )
 
+// A run of a moment may be held up for one, as others for 1 % of theirs.
+func TestHowLongTheRecorderMayBlock(t *testing.T) {
+	const ms = time.Millisecond
+	for _, test := range []struct {
+		took, blocked time.Duration
+		valid         bool
+	}{
+		{90 * ms, 18 * ms, true},
+		{90 * ms, 100 * ms, true},
+		{90 * ms, 101 * ms, false},
+		{10 * time.Second, 101 * ms, false},
+		{time.Hour, 36 * time.Second, true},
+		{time.Hour, 37 * time.Second, false},
+	} {
+		c := collector(t, metrics.RunInfo{Started: start})
+		play(c, born("f", "a", start).online(toastersHub, `{}`))
+		r := c.Report(start.Add(test.took), metrics.End{Blocked: metrics.Millis(test.blocked)})
+		if r.Run.Health.Valid() != test.valid {
+			t.Errorf("blocked for %v of %v: %q", test.blocked, test.took, r.Run.Health.Limits)
+		}
+	}
+}
+
 func TestReconciliation(t *testing.T) {
 	told := func(id, operation string, a device.Assignment) *life {
 		a.OperationID = operation

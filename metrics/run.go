@@ -71,7 +71,7 @@ type End struct {
 	Stopped string `json:"stopped,omitempty"`
 	// Blocked is how long senders waited for the recorder.
 	Blocked Millis `json:"blocked,omitempty"`
-	// BlockedFrom is since when that was over 1 % of the run, if it was at the end.
+	// BlockedFrom is since when that was too long, if it was at the end.
 	BlockedFrom  Millis `json:"blockedFrom,omitempty"`
 	PeakInFlight int    `json:"peakInFlight,omitempty"`
 	// Machine is what the run took of the machine.

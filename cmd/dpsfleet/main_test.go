@@ -112,7 +112,9 @@ const busy = 4
 func discard(ts *testscript.TestScript, args []string) {
 	for i, arg := range args[:len(args)-1] {
 		if arg == "--log" || arg == "--record" {
-			os.Remove(ts.MkAbs(args[i+1]))
+			file := ts.MkAbs(args[i+1])
+			os.Remove(file)
+			os.Remove(strings.TrimSuffix(strings.TrimSuffix(file, ".zst"), ".ndjson") + ".run.json")
 		}
 	}
 }
