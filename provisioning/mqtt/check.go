@@ -5,27 +5,19 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"time"
 	"unicode/utf8"
-
-	"github.com/eclipse/paho.mqtt.golang/packets"
 )
 
-// packetName is a packet's name in MQTT. The codec's own String would show what
-// is in the packet.
-func packetName(p any) string {
-	_, name, _ := strings.Cut(fmt.Sprintf("%T", p), ".")
-	return strings.ToUpper(strings.TrimSuffix(name, "Packet"))
-}
-
 // flagsFlaw judges the first byte of a packet, its kind and its flags.
-func flagsFlaw(kind, flags byte) (clause, what string) {
+func flagsFlaw(kind PacketKind, flags byte) (clause, what string) {
 	switch kind {
-	case packets.Publish:
+	case PublishPacket:
 		return publishFlaw(flags)
-	case packets.Pubrec, packets.Pubrel, packets.Pubcomp:
+	case pubrecPacket, pubrelPacket, pubcompPacket:
 		return "MQTT 4.3.3", "a packet of QoS 2, which is not served here"
-	case packets.Subscribe, packets.Unsubscribe:
-		if flags != 2 {
+	case SubscribePacket, UnsubscribePacket:
+		if flags != subscribeFlags {
 			return "MQTT-2.2.2-2", "a packet with the wrong reserved flags"
 		}
 		return "", ""
@@ -39,15 +31,14 @@ func flagsFlaw(kind, flags byte) (clause, what string) {
 }
 
 func publishFlaw(flags byte) (clause, what string) {
-	const dup = 0x08
-	switch qos := flags >> 1 & 3; {
+	switch qos := qosOf(flags); {
 	case qos == 3:
 		return "MQTT-3.3.1-4", "a PUBLISH of QoS 3"
 	case qos == 2:
 		// The server that takes part in QoS 2 must remember each message
 		// across connections; nothing that is simulated here does.
 		return "MQTT 4.3.3", "a PUBLISH of QoS 2, which is not served here"
-	case qos == 0 && flags&dup != 0:
+	case qos == 0 && flags&dupFlag != 0:
 		return "MQTT-3.3.1-2", "a duplicate of QoS 0"
 	}
 	return "", ""
@@ -101,8 +92,7 @@ func own(clause, what string) error {
 	return fmt.Errorf("%s [%s]", what, clause)
 }
 
-// ownText is own for a string, which the codec would cut off without a word at
-// the length that MQTT can say.
+// ownText is own for a string, of which MQTT can say no greater length.
 func ownText(text string) error {
 	if len(text) > math.MaxUint16 {
 		return fmt.Errorf("a string of %d bytes, more than 65535", len(text))
@@ -126,6 +116,14 @@ func (m Message) check() error {
 }
 
 func (h Connect) check() error {
+	if h.KeepAlive < 0 || h.KeepAlive > math.MaxUint16*time.Second || h.KeepAlive%time.Second != 0 {
+		return fmt.Errorf("the keep-alive %v is not a number of seconds up to 65535", h.KeepAlive)
+	}
+	if h.Will != nil {
+		if err := h.Will.check(); err != nil {
+			return fmt.Errorf("the will: %w", err)
+		}
+	}
 	if len(h.Password) > math.MaxUint16 || h.Will != nil && len(h.Will.Payload) > math.MaxUint16 {
 		return errors.New("a password or a will of more than 65535 bytes")
 	}

@@ -2,61 +2,34 @@ package mqtt
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"time"
-
-	"github.com/eclipse/paho.mqtt.golang/packets"
 )
 
 // Connect sends CONNECT and waits for the CONNACK. One that refuses is a
 // *RefusedError.
 func (c *Conn) Connect(hello Connect, until time.Time) error {
-	p, err := hello.packet()
-	if err != nil {
+	if err := hello.check(); err != nil {
 		return fmt.Errorf("connecting: %w", err)
 	}
-	if err := c.write(p); err != nil {
+	if err := c.write(connectPacket, func(b []byte) []byte { return appendConnect(b, &hello) }); err != nil {
 		return err
 	}
 	answer, err := c.next(until)
 	if err != nil {
 		return fmt.Errorf("waiting for CONNACK: %w", err)
 	}
-	connack, ok := answer.(*packets.ConnackPacket)
-	if !ok {
+	if answer.Kind != connackPacket {
 		return c.end(violation("MQTT-3.2.0-1", "the server's first packet is not CONNACK"))
 	}
-	if connack.ReturnCode != 0 {
-		return c.end(&RefusedError{Code: connack.ReturnCode})
+	if code := answer.codes[0]; code != 0 {
+		return c.end(&RefusedError{Code: code})
 	}
-	if connack.SessionPresent && hello.CleanSession {
+	if answer.session && hello.CleanSession {
 		return c.end(violation("MQTT-3.2.2-1", "the server has a session that was to be clean"))
 	}
 	c.connected, c.keepAlive = true, hello.KeepAlive
 	return nil
-}
-
-func (h Connect) packet() (*packets.ConnectPacket, error) {
-	seconds := h.KeepAlive / time.Second
-	if seconds < 0 || seconds > math.MaxUint16 || seconds*time.Second != h.KeepAlive {
-		return nil, fmt.Errorf("the keep-alive %v is not a number of seconds up to 65535", h.KeepAlive)
-	}
-	p := packets.NewControlPacket(packets.Connect).(*packets.ConnectPacket)
-	p.ProtocolName, p.ProtocolVersion = protocolName, protocolLevel
-	p.CleanSession, p.Keepalive = h.CleanSession, uint16(seconds)
-	p.ClientIdentifier = h.ClientID
-	p.Username, p.Password = h.Username, h.Password
-	p.PasswordFlag = h.Password != nil
-	p.UsernameFlag = h.Username != "" || p.PasswordFlag // [MQTT-3.1.2-22]
-	if h.Will != nil {
-		if err := h.Will.check(); err != nil {
-			return nil, fmt.Errorf("the will: %w", err)
-		}
-		p.WillFlag, p.WillQos, p.WillRetain = true, h.Will.QoS, h.Will.Retain
-		p.WillTopic, p.WillMessage = h.Will.Topic, h.Will.Payload
-	}
-	return p, h.check()
 }
 
 // Subscribe sends one SUBSCRIBE with all filters and waits for its SUBACK. It
@@ -66,21 +39,11 @@ func (c *Conn) Subscribe(until time.Time, qos byte, filters ...string) ([]byte, 
 	if err := checkFilters(qos, filters); err != nil {
 		return nil, fmt.Errorf("subscribing: %w", err)
 	}
-	p := packets.NewControlPacket(packets.Subscribe).(*packets.SubscribePacket)
-	p.MessageID, p.Topics = c.nextID(), filters
-	p.Qoss = slices.Repeat([]byte{qos}, len(filters))
-	if err := c.write(p); err != nil {
+	id := c.nextID()
+	if err := c.write(SubscribePacket, func(b []byte) []byte { return appendSubscribe(b, id, qos, filters) }); err != nil {
 		return nil, err
 	}
-	var granted []byte
-	err := c.await(until, "SUBACK", func(answer packets.ControlPacket) bool {
-		suback, ok := answer.(*packets.SubackPacket)
-		if !ok || suback.MessageID != p.MessageID {
-			return false
-		}
-		granted = suback.ReturnCodes
-		return true
-	})
+	granted, err := c.await(until, subackPacket, id)
 	if err != nil {
 		return nil, err
 	}
@@ -93,9 +56,6 @@ func (c *Conn) Subscribe(until time.Time, qos byte, filters ...string) ([]byte, 
 	return granted, nil
 }
 
-// subscriptionFailed is the return code of a SUBACK (MQTT 3.1.1 section 3.9.3).
-const subscriptionFailed = 0x80
-
 // Publish sends m; with QoS 1 it returns after the PUBACK. Messages that arrive
 // meanwhile are kept for Receive.
 func (c *Conn) Publish(m Message, until time.Time) error {
@@ -106,10 +66,8 @@ func (c *Conn) Publish(m Message, until time.Time) error {
 	if err != nil || m.QoS == 0 {
 		return err
 	}
-	return c.await(until, "PUBACK", func(answer packets.ControlPacket) bool {
-		puback, ok := answer.(*packets.PubackPacket)
-		return ok && puback.MessageID == id
-	})
+	_, err = c.await(until, PubackPacket, id)
+	return err
 }
 
 // Receive returns the next message, acknowledged if it has QoS 1. It keeps the
@@ -139,44 +97,44 @@ func (c *Conn) Receive(until time.Time) (Message, error) {
 // Disconnect says goodbye and closes the connection.
 func (c *Conn) Disconnect() error {
 	defer c.Close()
-	return c.write(packets.NewControlPacket(packets.Disconnect))
+	return c.write(DisconnectPacket, func(b []byte) []byte { return appendHeader(b, DisconnectPacket, 0, 0) })
 }
 
-// await reads until is knows its answer, and lays aside what else comes.
-func (c *Conn) await(until time.Time, what string, is func(packets.ControlPacket) bool) error {
+// await reads until the acknowledgement comes that it names, and lays aside what else
+// comes.
+func (c *Conn) await(until time.Time, kind PacketKind, id uint16) (codes []byte, err error) {
 	for {
 		p, err := c.next(until)
-		if err == nil && is(p) {
-			return nil
+		if err == nil && p.Kind == kind && p.ID == id {
+			return p.codes, nil
 		}
 		if err == nil {
 			err = c.aside(p)
 		}
 		if err != nil {
-			return fmt.Errorf("waiting for %s: %w", what, err)
+			return nil, fmt.Errorf("waiting for %s: %w", kind, err)
 		}
 	}
 }
 
 // aside takes a packet that nobody waits for. An acknowledgement may be late: its
 // call has given up.
-func (c *Conn) aside(p packets.ControlPacket) error {
-	switch p := p.(type) {
-	case *packets.PublishPacket:
-		return c.keep(p)
-	case *packets.PingrespPacket:
+func (c *Conn) aside(p packet) error {
+	switch p.Kind {
+	case PublishPacket:
+		return c.keep(p.Message)
+	case pingrespPacket:
 		c.pongBy = time.Time{}
 		return nil
-	case *packets.PubackPacket, *packets.SubackPacket, *packets.UnsubackPacket:
+	case PubackPacket, subackPacket, unsubackPacket:
 		return nil
 	}
-	return c.end(violation("MQTT-4.8.0-1", "the server sent "+packetName(p)))
+	return c.end(violation("MQTT-4.8.0-1", "the server sent "+p.Kind.String()))
 }
 
 // keep acknowledges a message and keeps it for Receive. A server may send while
 // its client waits for something else, but not without end.
-func (c *Conn) keep(p *packets.PublishPacket) error {
-	m := message(p)
+func (c *Conn) keep(m Message) error {
 	if len(c.kept) == maxOutbox {
 		return c.end(errTooMany)
 	}

@@ -1,5 +1,4 @@
-// Package mqtt is one MQTT 3.1.1 connection, either end of it, on the packet
-// codec of Eclipse Paho.
+// Package mqtt is one MQTT 3.1.1 connection, either end of it.
 //
 // One goroutine owns a connection: it reads, and it writes what it has to say.
 // Anybody else hands over a message with Send, which puts it into the outbox and
@@ -13,13 +12,13 @@
 // most Options.PacketTimeout, whatever until says. Every other error ends the
 // connection: each later call returns it again, and Close remains to be called.
 //
-// The codec writes, and its packets are what is read. To read it is too lenient:
-// it pads what is cut short and allocates whatever length the peer names. So each
-// packet is taken apart here, held against the statements of MQTT 3.1.1
-// ("[MQTT-3.1.0-2]"), and the fuzz tests hold the outcome against the codec's.
+// Packets are put together and taken apart here, and what is read is held against
+// the statements of MQTT 3.1.1 ("[MQTT-3.1.0-2]"). Eclipse Paho's codec pads what is
+// cut short, allocates whatever length the peer names, and took 4 % of a boot's CPU
+// and a quarter of its bytes; it is what the fuzz tests hold ours against.
 //
 // The room knows MQTT and nothing of Azure: no topic, no credential, no meaning
-// of a code. It is the only one that imports Paho.
+// of a code.
 package mqtt
 
 import (

@@ -15,16 +15,17 @@ import (
 	"dpsfleet/provisioning/mqtt"
 )
 
-// tape is a connection that plays bytes and then hangs up. It takes whatever is
+// tape is a connection that plays bytes and then hangs up. It keeps whatever is
 // written to it.
 type tape struct {
 	net.Conn
-	in *bytes.Reader
+	in  *bytes.Reader
+	out bytes.Buffer
 }
 
 func newTape(data []byte) *tape               { return &tape{in: bytes.NewReader(data)} }
 func (c *tape) Read(p []byte) (int, error)    { return c.in.Read(p) }
-func (*tape) Write(p []byte) (int, error)     { return len(p), nil }
+func (c *tape) Write(p []byte) (int, error)   { return c.out.Write(p) }
 func (*tape) Close() error                    { return nil }
 func (*tape) SetDeadline(time.Time) error     { return nil }
 func (*tape) SetReadDeadline(time.Time) error { return nil }
@@ -95,17 +96,7 @@ func FuzzAccept(f *testing.F) {
 		if code := p.Validate(); code != 0 && code != packets.ErrRefusedIDRejected {
 			t.Fatalf("Paho finds it invalid: %d", code)
 		}
-		if got.ClientID != p.ClientIdentifier || got.Username != p.Username || got.CleanSession != p.CleanSession ||
-			!bytes.Equal(got.Password, p.Password) || (got.Password != nil) != p.PasswordFlag ||
-			got.KeepAlive != time.Duration(p.Keepalive)*time.Second || (got.Will != nil) != p.WillFlag {
-			t.Fatalf("got %+v\nPaho has %v", got, p)
-		}
-		if p.WillFlag {
-			want := mqtt.Message{Topic: p.WillTopic, Payload: p.WillMessage, QoS: p.WillQos, Retain: p.WillRetain}
-			if !reflect.DeepEqual(*got.Will, want) {
-				t.Fatalf("the will is %+v\nPaho has %+v", *got.Will, want)
-			}
-		}
+		sameHello(t, got, p)
 	})
 }
 
@@ -129,6 +120,87 @@ func FuzzReceive(f *testing.F) {
 			}
 		}
 	})
+}
+
+// FuzzWrite holds what is written against Paho's reader.
+func FuzzWrite(f *testing.F) {
+	f.Add("t", []byte("hello"), byte(0), uint16(0), false, false)
+	f.Add("$dps/registrations/res/200/?$rid=1", make([]byte, 300), byte(1), uint16(7), true, true)
+	for _, length := range []int{127, 128, 1<<14 - 1, 1 << 14, 1 << 21} { // of the remaining length's own
+		f.Add("t", make([]byte, length-len("\x00\x01t")), byte(0), uint16(0), false, false)
+	}
+	f.Fuzz(func(t *testing.T, topic string, payload []byte, qos byte, id uint16, retain, dup bool) {
+		wire := newTape(nil)
+		conn := mqtt.New(context.Background(), wire, mqtt.Options{})
+		defer conn.Close()
+		m := mqtt.Message{Topic: topic, Payload: payload, QoS: qos, Retain: retain, Dup: dup, ID: id}
+		if err := conn.Write(m); err != nil {
+			return // refused, and nothing of it written
+		}
+		if m.QoS == 0 {
+			m.ID = 0
+		} else if m.ID == 0 {
+			m.ID = 1 // the connection's first
+		}
+		p := theOnly(t, wire).(*packets.PublishPacket)
+		got := mqtt.Message{Topic: p.TopicName, Payload: p.Payload, QoS: p.Qos, Retain: p.Retain, Dup: p.Dup, ID: p.MessageID}
+		if !bytes.Equal(got.Payload, m.Payload) {
+			t.Fatalf("Paho reads %d bytes of payload, %d were written", len(got.Payload), len(m.Payload))
+		}
+		if got.Payload, m.Payload = nil, nil; !reflect.DeepEqual(got, m) {
+			t.Fatalf("Paho reads %+v\nwritten was %+v", got, m)
+		}
+	})
+}
+
+// FuzzConnect does the same with CONNECT.
+func FuzzConnect(f *testing.F) {
+	f.Add("a", "", []byte(nil), "", []byte(nil), uint16(0), byte(0))
+	f.Add("dev-007", user, []byte("token"), "", []byte(nil), uint16(240), byte(1))
+	f.Add("dev-007", user, []byte("token"), "w", []byte("gone"), uint16(1), byte(7))
+	f.Fuzz(func(t *testing.T, id, user string, password []byte, topic string, will []byte, seconds uint16, flags byte) {
+		want := mqtt.Connect{ClientID: id, Username: user, Password: password, CleanSession: flags&1 != 0,
+			KeepAlive: time.Duration(seconds) * time.Second}
+		if topic != "" {
+			want.Will = &mqtt.Message{Topic: topic, Payload: will, QoS: flags >> 1 & 1, Retain: flags&4 != 0}
+		}
+		wire := newTape(nil)
+		conn := mqtt.New(context.Background(), wire, mqtt.Options{})
+		defer conn.Close()
+		if err := conn.Connect(want, time.Time{}); !errors.Is(err, io.EOF) {
+			if wire.out.Len() > 0 {
+				t.Fatalf("something was written, and then %v", err)
+			}
+			return // refused
+		}
+		sameHello(t, want, theOnly(t, wire).(*packets.ConnectPacket))
+	})
+}
+
+// theOnly is Paho's reading of what was written, which is one packet.
+func theOnly(t *testing.T, wire *tape) packets.ControlPacket {
+	t.Helper()
+	p, err := packets.ReadPacket(&wire.out)
+	if err != nil || wire.out.Len() > 0 {
+		t.Fatalf("Paho reads %v, with %v, and %d bytes are left", p, err, wire.out.Len())
+	}
+	return p
+}
+
+func sameHello(t *testing.T, h mqtt.Connect, p *packets.ConnectPacket) {
+	t.Helper()
+	if h.ClientID != p.ClientIdentifier || h.Username != p.Username || h.CleanSession != p.CleanSession ||
+		!bytes.Equal(h.Password, p.Password) || (h.Password != nil) != p.PasswordFlag ||
+		h.KeepAlive != time.Duration(p.Keepalive)*time.Second || (h.Will != nil) != p.WillFlag {
+		t.Fatalf("ours is %+v\nPaho has %v", h, p)
+	}
+	if h.Will == nil {
+		return
+	}
+	want := mqtt.Message{Topic: p.WillTopic, Payload: p.WillMessage, QoS: p.WillQos, Retain: p.WillRetain}
+	if will := *h.Will; !bytes.Equal(will.Payload, want.Payload) || will.Topic != want.Topic || will.QoS != want.QoS || will.Retain != want.Retain {
+		t.Fatalf("our will is %+v\nPaho has %+v", will, want)
+	}
 }
 
 func wantListedReason(t *testing.T, err error) {

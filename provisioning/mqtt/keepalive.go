@@ -1,10 +1,6 @@
 package mqtt
 
-import (
-	"time"
-
-	"github.com/eclipse/paho.mqtt.golang/packets"
-)
+import "time"
 
 // patience is when the keep-alive next asks for something: of a client a
 // PINGREQ, or to give up; of a server to hang up. The zero time is never.
@@ -49,5 +45,5 @@ func (c *Conn) overdue() error {
 		return errNoPong
 	}
 	c.pongBy = time.Now().Add(c.opt.PacketTimeout)
-	return c.write(packets.NewControlPacket(packets.Pingreq))
+	return c.write(pingreqPacket, func(b []byte) []byte { return appendHeader(b, pingreqPacket, 0, 0) })
 }

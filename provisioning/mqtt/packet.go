@@ -5,17 +5,37 @@ import (
 	"strconv"
 )
 
-// PacketKind is the type of a control packet that a server reads.
+// PacketKind is the type of a control packet, by its number in MQTT 3.1.1 section
+// 2.2.1.
 type PacketKind byte
 
-// The kinds that Read returns, with the numbers of MQTT 3.1.1 section 2.2.1.
+// The kinds that Read returns, between those that stay in this room.
 const (
+	connectPacket     PacketKind = 1
+	connackPacket     PacketKind = 2
 	PublishPacket     PacketKind = 3
 	PubackPacket      PacketKind = 4
+	pubrecPacket      PacketKind = 5
+	pubrelPacket      PacketKind = 6
+	pubcompPacket     PacketKind = 7
 	SubscribePacket   PacketKind = 8
+	subackPacket      PacketKind = 9
 	UnsubscribePacket PacketKind = 10
+	unsubackPacket    PacketKind = 11
+	pingreqPacket     PacketKind = 12
+	pingrespPacket    PacketKind = 13
 	DisconnectPacket  PacketKind = 14
 )
+
+// String is the packet's name in MQTT.
+func (k PacketKind) String() string {
+	names := []string{"", "CONNECT", "CONNACK", "PUBLISH", "PUBACK", "PUBREC", "PUBREL", "PUBCOMP",
+		"SUBSCRIBE", "SUBACK", "UNSUBSCRIBE", "UNSUBACK", "PINGREQ", "PINGRESP", "DISCONNECT"}
+	if k == 0 || int(k) >= len(names) {
+		return "packet " + strconv.Itoa(int(k))
+	}
+	return names[k]
+}
 
 // Packet is what a client sent.
 type Packet struct {
@@ -23,6 +43,14 @@ type Packet struct {
 	Message Message  // of PublishPacket
 	ID      uint16   // of all but DisconnectPacket; 0 in a PublishPacket of QoS 0
 	Filters []Filter // of SubscribePacket and, without QoS, UnsubscribePacket
+}
+
+// packet is what either end sent.
+type packet struct {
+	Packet
+	hello   *Connect // of connectPacket
+	session bool     // of connackPacket
+	codes   []byte   // return codes: one of connackPacket, one a filter of subackPacket
 }
 
 // Filter is a topic filter with the QoS that is asked for.

@@ -55,7 +55,7 @@ func answer(conn *mqtt.Conn, p mqtt.Packet) error {
 	return nil
 }
 
-// The client is not ours: it shares no mistake with this package but the codec's.
+// The client is not ours: it shares no mistake with this package.
 func TestServerServesPahosClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, s := pipe(t)

@@ -9,19 +9,17 @@ import (
 	"slices"
 	"sync"
 	"time"
-
-	"github.com/eclipse/paho.mqtt.golang/packets"
 )
 
 // next reads the next packet of any kind.
-func (c *Conn) next(until time.Time) (packets.ControlPacket, error) {
+func (c *Conn) next(until time.Time) (packet, error) {
 	if err := c.Ready(until); err != nil {
-		return nil, err
+		return packet{}, err
 	}
 	c.begun = false
 	p, err := c.packet(c.first[0])
 	if err != nil {
-		return nil, c.end(err)
+		return packet{}, c.end(err)
 	}
 	if c.server {
 		c.active = time.Now()
@@ -136,13 +134,13 @@ const scratchSize = 4 << 10
 
 // packet reads what follows the first byte of a packet and takes it apart. What it
 // returns is a copy.
-func (c *Conn) packet(first byte) (packets.ControlPacket, error) {
-	if clause, what := flagsFlaw(first>>4, first&0x0f); clause != "" {
-		return nil, violation(clause, what) // whatever would follow
+func (c *Conn) packet(first byte) (packet, error) {
+	if clause, what := flagsFlaw(PacketKind(first>>4), first&flagBits); clause != "" {
+		return packet{}, violation(clause, what) // whatever would follow
 	}
 	start, end, err := frame(c.ahead, c.opt.MaxPacket)
 	if err != nil {
-		return nil, err
+		return packet{}, err
 	}
 	if end > 0 && end <= len(c.ahead) {
 		p, err := decode(first, c.ahead[start:end])
@@ -154,7 +152,7 @@ func (c *Conn) packet(first byte) (packets.ControlPacket, error) {
 	data := append((*buf)[:0], c.ahead...)
 	c.skip(len(c.ahead))
 	if data, start, end, err = c.fill(data); err != nil {
-		return nil, err
+		return packet{}, err
 	}
 	if len(data) > end {
 		c.ahead = bytes.Clone(data[end:])
@@ -165,10 +163,10 @@ func (c *Conn) packet(first byte) (packets.ControlPacket, error) {
 // frame finds the body of a packet in data, which starts at the remaining
 // length. end is 0 until the remaining length has come.
 func frame(data []byte, limit int) (start, end int, err error) {
-	const lengthBytes = 4 // MQTT 3.1.1 section 2.2.3
+	const most = 4 // MQTT 3.1.1 section 2.2.3
 	length := 0
 	for i, b := range data {
-		if i == lengthBytes {
+		if i == most {
 			break
 		}
 		length |= int(b&0x7f) << (7 * i)
@@ -180,7 +178,7 @@ func frame(data []byte, limit int) (start, end int, err error) {
 		}
 		return i + 1, i + 1 + length, nil
 	}
-	if len(data) >= lengthBytes {
+	if len(data) >= most {
 		return 0, 0, violation("MQTT 2.2.3", "a remaining length of more than four bytes")
 	}
 	return 0, 0, nil
@@ -226,23 +224,4 @@ func (c *Conn) readBy(p []byte, by time.Time) (int, error) {
 			return 0, errStalled
 		}
 	}
-}
-
-// decode takes the body of a packet apart. A CONNECT of another protocol level has a
-// layout of its own, of which nothing but the level is read.
-func decode(first byte, body []byte) (packets.ControlPacket, error) {
-	h := packets.FixedHeader{
-		MessageType:     first >> 4,
-		Dup:             first&0x08 != 0,
-		Qos:             first >> 1 & 3,
-		Retain:          first&0x01 != 0,
-		RemainingLength: len(body),
-	}
-	r := reader{rest: body}
-	if h.MessageType == packets.Connect {
-		if level, err := r.protocol(); err != nil || level != protocolLevel {
-			return &packets.ConnectPacket{FixedHeader: h, ProtocolVersion: level}, err
-		}
-	}
-	return r.packet(h)
 }

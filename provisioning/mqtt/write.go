@@ -1,14 +1,10 @@
 package mqtt
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"time"
-
-	"github.com/eclipse/paho.mqtt.golang/packets"
 )
 
 // The outbox holds enough for a hub's 50 pending messages, and no more than a
@@ -83,18 +79,13 @@ func (c *Conn) Write(m Message) error {
 // publish writes a message that was checked and returns its identifier, 0 for
 // QoS 0.
 func (c *Conn) publish(m Message) (uint16, error) {
-	p := &packets.PublishPacket{
-		FixedHeader: packets.FixedHeader{MessageType: packets.Publish, Dup: m.Dup, Qos: m.QoS, Retain: m.Retain},
-		TopicName:   m.Topic,
-		Payload:     m.Payload,
+	switch {
+	case m.QoS == 0:
+		m.ID = 0
+	case m.ID == 0:
+		m.ID = c.nextID()
 	}
-	if m.QoS > 0 {
-		p.MessageID = m.ID
-	}
-	if m.QoS > 0 && m.ID == 0 {
-		p.MessageID = c.nextID()
-	}
-	return p.MessageID, c.write(p)
+	return m.ID, c.write(PublishPacket, func(b []byte) []byte { return appendPublish(b, m) })
 }
 
 // nextID goes round, so an identifier is used again only after 65,534 others,
@@ -107,17 +98,19 @@ func (c *Conn) nextID() uint16 {
 	return c.lastID
 }
 
-// outgoing is a packet of the codec, or what is owed.
-type outgoing interface{ Write(io.Writer) error }
-
-// write writes one packet. The order is that of wait: first the deadline, then a
-// look, so that a Kick in between is not lost.
-func (c *Conn) write(p outgoing) error {
+// write writes what add appends: one packet, behind the acknowledgements that are
+// owed, all in one Write, which makes them one TLS record. The order is that of wait:
+// first the deadline, then a look, so that a Kick in between is not lost.
+func (c *Conn) write(kind PacketKind, add func([]byte) []byte) error {
 	c.limitWrite()
 	if err := c.over(); err != nil {
 		return err
 	}
-	err := c.put(p)
+	buf := scratch.Get().(*[]byte)
+	defer scratch.Put(buf)
+	b := add(append((*buf)[:0], c.owed...))
+	c.owed = nil
+	_, err := c.nc.Write(b)
 	if c.gulp == nil {
 		// TLS 1.3 may have to answer a KeyUpdate in the middle of a Read, much later:
 		// a deadline that has passed by then would end the connection.
@@ -127,7 +120,7 @@ func (c *Conn) write(p outgoing) error {
 		err = errStalled
 	}
 	if err != nil {
-		return c.end(fmt.Errorf("writing %s: %w", packetName(p), err))
+		return c.end(fmt.Errorf("writing %s: %w", kind, err))
 	}
 	if !c.server {
 		c.active = time.Now()
@@ -146,26 +139,11 @@ func (c *Conn) limitWrite() {
 	c.nc.SetWriteDeadline(c.writeBy)
 }
 
-// put hands a packet to the connection behind the acknowledgements that are owed,
-// all in one Write, which makes them one TLS record.
-func (c *Conn) put(p outgoing) error {
-	if len(c.owed) == 0 {
-		return p.Write(c.nc)
-	}
-	all := bytes.NewBuffer(c.owed)
-	c.owed = nil
-	if err := p.Write(all); err != nil {
-		return err
-	}
-	_, err := all.WriteTo(c.nc)
-	return err
-}
-
 // puback owes the peer a PUBACK (MQTT 3.1.1 section 3.4). It goes out with the next
 // packet, as there nearly always is one at once, or else before the owner waits: one
 // Write, one record and one wake of the peer less.
 func (c *Conn) puback(id uint16) error {
-	c.owed = append(c.owed, packets.Puback<<4, 2, byte(id>>8), byte(id))
+	c.owed = appendAck(c.owed, PubackPacket, id)
 	return c.over()
 }
 
@@ -175,14 +153,5 @@ func (c *Conn) Acknowledge() error {
 	if len(c.owed) == 0 {
 		return nil
 	}
-	owed := pubacks(c.owed)
-	c.owed = nil
-	return c.write(owed)
-}
-
-type pubacks []byte
-
-func (p pubacks) Write(w io.Writer) error {
-	_, err := w.Write(p)
-	return err
+	return c.write(PubackPacket, func(owed []byte) []byte { return owed })
 }

@@ -2,10 +2,8 @@ package mqtt
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/binary"
-
-	"github.com/eclipse/paho.mqtt.golang/packets"
+	"time"
 )
 
 const (
@@ -87,70 +85,85 @@ func (r *reader) protocol() (level byte, err error) {
 	return level, r.err
 }
 
-// packet takes a body apart to its end. Of a CONNECT, protocol was read before.
-func (r *reader) packet(h packets.FixedHeader) (p packets.ControlPacket, err error) {
-	switch h.MessageType {
-	case packets.Connect:
-		p = r.connect(h)
-	case packets.Connack:
-		p = r.connack(h)
-	case packets.Publish:
-		p = r.publish(h)
-	case packets.Puback:
-		p = &packets.PubackPacket{FixedHeader: h, MessageID: r.id()}
-	case packets.Subscribe:
-		p = r.subscribe(h)
-	case packets.Suback:
-		p = r.suback(h)
-	case packets.Unsubscribe:
-		p = r.unsubscribe(h)
-	case packets.Unsuback:
-		p = &packets.UnsubackPacket{FixedHeader: h, MessageID: r.id()}
-	default: // there is nothing in it
-		p, err = packets.NewControlPacketWithHeader(h)
+// decode takes the body of a packet apart. A CONNECT of another protocol level has a
+// layout of its own, of which nothing but the level is read.
+func decode(first byte, body []byte) (packet, error) {
+	r := reader{rest: body}
+	p := packet{Packet: Packet{Kind: PacketKind(first >> 4)}}
+	switch p.Kind {
+	case connectPacket:
+		level, err := r.protocol()
+		if err != nil || level != protocolLevel {
+			p.hello = &Connect{ProtocolLevel: level}
+			return p, err
+		}
+		p.hello = r.connect()
+	case connackPacket:
+		p.session, p.codes = r.connack()
+	case PublishPacket:
+		p.Message = r.publish(first & flagBits)
+		p.ID = p.Message.ID
+	case PubackPacket, unsubackPacket:
+		p.ID = r.id()
+	case SubscribePacket:
+		p.ID, p.Filters = r.id(), r.filters(true)
+	case subackPacket:
+		p.ID, p.codes = r.id(), r.granted()
+	case UnsubscribePacket:
+		p.ID, p.Filters = r.id(), r.filters(false)
 	}
 	r.end()
-	return p, cmp.Or(r.err, err)
+	return p, r.err
 }
+
+// The flags of a fixed header (MQTT 3.1.1 section 2.2.2).
+const (
+	flagBits       = 0x0f
+	retainFlag     = 0x01
+	dupFlag        = 0x08
+	subscribeFlags = 0x02 // of SUBSCRIBE and UNSUBSCRIBE, reserved
+)
+
+func qosOf(flags byte) byte { return flags >> 1 & 3 }
 
 // The bits of the connect flags (MQTT 3.1.1 section 3.1.2.3).
 const (
 	reservedFlag     = 0x01
 	cleanSessionFlag = 0x02
 	willFlag         = 0x04
-	willQoSBits      = 0x18
+	willQoSShift     = 3
+	willQoSBits      = 3 << willQoSShift
 	willRetainFlag   = 0x20
 	passwordFlag     = 0x40
 	usernameFlag     = 0x80
 )
 
-func (r *reader) connect(h packets.FixedHeader) *packets.ConnectPacket {
+// connect reads what follows protocol.
+func (r *reader) connect() *Connect {
 	flags := r.byte()
 	r.flaw(connectFlaw(flags))
-	p := &packets.ConnectPacket{
-		FixedHeader:     h,
-		ProtocolVersion: protocolLevel,
-		CleanSession:    flags&cleanSessionFlag != 0,
-		WillFlag:        flags&willFlag != 0,
-		WillQos:         flags & willQoSBits >> 3,
-		WillRetain:      flags&willRetainFlag != 0,
-		UsernameFlag:    flags&usernameFlag != 0,
-		PasswordFlag:    flags&passwordFlag != 0,
+	h := &Connect{
+		ProtocolLevel: protocolLevel,
+		CleanSession:  flags&cleanSessionFlag != 0,
+		KeepAlive:     time.Duration(r.uint16()) * time.Second,
+		ClientID:      r.text(),
 	}
-	p.Keepalive = r.uint16()
-	p.ClientIdentifier = r.text()
-	if p.WillFlag {
-		p.WillTopic = r.text()
-		r.flaw(topicFlaw(p.WillTopic))
-		p.WillMessage = bytes.Clone(r.data())
+	if flags&willFlag != 0 {
+		h.Will = &Message{
+			Topic:   r.text(),
+			Payload: bytes.Clone(r.data()),
+			QoS:     flags & willQoSBits >> willQoSShift,
+			Retain:  flags&willRetainFlag != 0,
+		}
+		r.flaw(topicFlaw(h.Will.Topic))
 	}
-	if p.UsernameFlag {
-		p.Username = r.text()
+	if flags&usernameFlag != 0 {
+		h.Username = r.text()
 	}
-	if p.PasswordFlag {
-		p.Password = bytes.Clone(r.data())
+	if flags&passwordFlag != 0 {
+		h.Password = bytes.Clone(r.data())
 	}
-	return p
+	return h
 }
 
 func connectFlaw(flags byte) (clause, what string) {
@@ -169,64 +182,66 @@ func connectFlaw(flags byte) (clause, what string) {
 	return "", ""
 }
 
+// sessionFlag is the one that a CONNACK has (MQTT 3.1.1 section 3.2.2.1).
+const sessionFlag = 0x01
+
 // connack leaves the return code alone: a reserved one is a refusal like others.
-func (r *reader) connack(h packets.FixedHeader) *packets.ConnackPacket {
+func (r *reader) connack() (session bool, codes []byte) {
 	flags, code := r.byte(), r.byte()
-	if flags > 1 {
+	if flags > sessionFlag {
 		r.flaw("MQTT 3.2.2.1", "a CONNACK with reserved flags")
 	}
-	if flags == 1 && code != 0 {
+	session = flags == sessionFlag
+	if session && code != 0 {
 		r.flaw("MQTT-3.2.2-4", "a session in a CONNACK that refuses")
 	}
-	return &packets.ConnackPacket{FixedHeader: h, SessionPresent: flags == 1, ReturnCode: code}
+	return session, []byte{code}
 }
 
 // publish does not judge the length of the payload, which is what is left.
-func (r *reader) publish(h packets.FixedHeader) *packets.PublishPacket {
-	p := &packets.PublishPacket{FixedHeader: h, TopicName: r.text()}
-	r.flaw(topicFlaw(p.TopicName))
-	if h.Qos > 0 {
-		p.MessageID = r.id()
+func (r *reader) publish(flags byte) Message {
+	m := Message{Topic: r.text(), QoS: qosOf(flags), Retain: flags&retainFlag != 0, Dup: flags&dupFlag != 0}
+	r.flaw(topicFlaw(m.Topic))
+	if m.QoS > 0 {
+		m.ID = r.id()
 	}
-	p.Payload = r.remains()
-	return p
+	m.Payload = r.remains()
+	return m
 }
 
-func (r *reader) subscribe(h packets.FixedHeader) *packets.SubscribePacket {
-	p := &packets.SubscribePacket{FixedHeader: h, MessageID: r.id()}
-	if len(r.rest) == 0 {
+// filters reads to the end; each has a QoS in a SUBSCRIBE, none in an UNSUBSCRIBE.
+func (r *reader) filters(subscribe bool) (filters []Filter) {
+	switch {
+	case len(r.rest) > 0:
+	case subscribe:
 		r.flaw("MQTT-3.8.3-3", "a SUBSCRIBE without a filter")
+	default:
+		r.flaw("MQTT-3.10.3-2", "an UNSUBSCRIBE without a filter")
 	}
 	for len(r.rest) > 0 && r.err == nil {
-		filter, qos := r.text(), r.byte()
-		r.flaw(filterFlaw(filter))
-		if qos > 2 {
+		filter := Filter{Topic: r.text()}
+		if subscribe {
+			filter.QoS = r.byte()
+		}
+		r.flaw(filterFlaw(filter.Topic))
+		if filter.QoS > 2 {
 			r.flaw("MQTT-3.8.3-4", "a subscription to a QoS other than 0, 1 and 2")
 		}
-		p.Topics, p.Qoss = append(p.Topics, filter), append(p.Qoss, qos)
+		filters = append(filters, filter)
 	}
-	return p
+	return filters
 }
 
-func (r *reader) suback(h packets.FixedHeader) *packets.SubackPacket {
-	p := &packets.SubackPacket{FixedHeader: h, MessageID: r.id(), ReturnCodes: r.remains()}
-	for _, code := range p.ReturnCodes {
+// subscriptionFailed is a return code of a SUBACK (MQTT 3.1.1 section 3.9.3).
+const subscriptionFailed = 0x80
+
+// granted reads a SUBACK's return codes.
+func (r *reader) granted() []byte {
+	codes := r.remains()
+	for _, code := range codes {
 		if code > 2 && code != subscriptionFailed {
 			r.flaw("MQTT-3.9.3-2", "a SUBACK with a reserved return code")
 		}
 	}
-	return p
-}
-
-func (r *reader) unsubscribe(h packets.FixedHeader) *packets.UnsubscribePacket {
-	p := &packets.UnsubscribePacket{FixedHeader: h, MessageID: r.id()}
-	if len(r.rest) == 0 {
-		r.flaw("MQTT-3.10.3-2", "an UNSUBSCRIBE without a filter")
-	}
-	for len(r.rest) > 0 && r.err == nil {
-		filter := r.text()
-		r.flaw(filterFlaw(filter))
-		p.Topics = append(p.Topics, filter)
-	}
-	return p
+	return codes
 }
