@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strconv"
 	"time"
 
 	"dpsfleet/provisioning"
@@ -128,7 +129,7 @@ func (l *life) progress() { l.refusals, l.backoffs = 0, 0 }
 // requestID is a new $rid: a counter in decimal, as the C SDK's.
 func (l *life) requestID() string {
 	l.requests++
-	return fmt.Sprint(l.requests)
+	return strconv.Itoa(l.requests)
 }
 
 // dial opens a connection and, where the target has them, makes it a secure one

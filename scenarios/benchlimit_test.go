@@ -72,6 +72,24 @@ func (t *tape) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// boots makes the client's side at an address; it remembers chains as our devices do.
+func (l limit) boots(address string, config *tls.Config) func(n int) error {
+	var trust device.Trust
+	return func(n int) error {
+		config := config
+		if config != nil {
+			config = trust.Config(config, config.ServerName)
+		}
+		return repeat(n, func() error {
+			nc, err := net.Dial("tcp", address)
+			if err == nil {
+				err = l.boot(nc, config)
+			}
+			return err
+		})
+	}
+}
+
 // boot is the client's side of it.
 func (l limit) boot(nc net.Conn, config *tls.Config) error {
 	defer func() { nc.Close() }()

@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"dpsfleet/device"
 	"dpsfleet/scenarios"
 )
 
@@ -28,16 +27,17 @@ func BenchmarkBootNode(b *testing.B) {
 		b.Skip("Microsoft's Node SDKs are missing; make clients installs them")
 	}
 	defer scenarios.CollectLess(0)()
-	w := way{network: scenarios.NetworkTLS, version: 0x0304}
+	w := way{Network: scenarios.NetworkTLS, Version: 0x0304}
 	cloud := cloudProcess(b, w)
-	devices := newBooter(device.Target{Endpoint: cloud.Address, IDScope: "0ne00002193", TLS: w.config(b, cloud), Version: "bench"})
-	devices.b = b
+	devices := newBooter(w.target(cloud.place))
 	sdk := startNode(b, cloud)
 	var ours, theirs time.Duration
 	boots := 0
 	for b.Loop() {
 		before := usedHere()
-		devices.boots(bootBatch)
+		if err := devices.boots(bootBatch); err != nil {
+			b.Fatal(err)
+		}
 		ours += usedHere().since(before).CPU
 		theirs += sdk.boot(devices, bootBatch)
 		boots += bootBatch

@@ -19,8 +19,8 @@ import (
 
 // paho boots n devices on Paho's full client, with the same TLS settings and the
 // same packets as ours. It remembers the cloud's chain as well.
-func (t *booter) paho(n int) {
-	repeat(t.b, n, func() error { return t.pahoBoot(t.next()) })
+func (t *booter) paho(n int) error {
+	return repeat(n, func() error { return t.pahoBoot(t.next()) })
 }
 
 func (t *booter) pahoBoot(d device.Device) error {

@@ -32,6 +32,8 @@ const (
 
 func TestMain(m *testing.M) {
 	switch os.Getenv(roleEnv) {
+	case "lane":
+		serveLane()
 	case "webhook":
 		answerAtOnce()
 	case "cloud":
@@ -101,10 +103,20 @@ func (p *process) hear(answer any) {
 	}
 }
 
-// used is what the process has used so far.
-func (p *process) used() (u usage) {
+// used is what the process has used so far; no process has used nothing.
+func (p *process) used() usage {
+	if p == nil {
+		return usage{}
+	}
+	return p.ask("")
+}
+
+// boots has a lane's process boot so many devices.
+func (p *process) boots(n int) { p.ask(strconv.Itoa(n)) }
+
+func (p *process) ask(line string) (u usage) {
 	p.b.Helper()
-	fmt.Fprintln(p.in)
+	fmt.Fprintln(p.in, line)
 	p.hear(&u)
 	return u
 }
@@ -125,8 +137,12 @@ func say(what any) { json.NewEncoder(os.Stdout).Encode(what) }
 
 // sayUsage says what this process has used, whenever it is asked, to the end of
 // its standard input.
-func sayUsage() {
+func sayUsage() { serveLines(func(string) {}) }
+
+// serveLines does what each line asks for, and then says what this process has used.
+func serveLines(do func(line string)) {
 	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
+		do(in.Text())
 		say(usedHere())
 	}
 }

@@ -6,17 +6,17 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
-	"net"
-	"runtime"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"dpsfleet/device"
-	"dpsfleet/metrics"
 	"dpsfleet/provisioning"
 	"dpsfleet/provisioning/memnet"
 	"dpsfleet/scenarios"
@@ -29,33 +29,29 @@ const (
 
 // way is how devices and cloud are joined.
 type way struct {
-	name    string
-	network scenarios.Network
-	version uint16 // of TLS; 0 is none
-	resumed bool
-	webhook bool // allocates, in a third process
+	Name    string
+	Network scenarios.Network
+	Version uint16 // of TLS; 0 is none
+	Resumed bool
+	Webhook bool // allocates, in a third process
 }
 
 // BenchmarkBoot is boots a second to assigned, by static allocation and without a
-// wait, where the machine is the limit: of the whole program with its recorder
-// (run), of its devices alone (boot), of Paho's full client (paho), and of a bare
-// loop that makes the same handshake and moves as many bytes in as many round
-// trips (limit). They take turns, 500 boots each, 200 at a time, but for
-// those of run, which are all due at once. What one boot costs is in CPU and bytes
-// allocated, of the devices' process and of the cloud's. All processes collect as
-// run and emulate do (scenarios.CollectLess).
+// wait, where the machine is the limit. What is compared takes turns, 500 boots each,
+// 200 at a time, but for those of run, which are all due at once; each is a process of
+// its own, and so is the cloud. What one boot costs is in CPU and bytes allocated, of
+// the devices' process and of the cloud's.
 func BenchmarkBoot(b *testing.B) {
-	defer scenarios.CollectLess(0)()
 	turns := bootTurns()
 	for _, w := range []way{
-		{name: "tls13", network: scenarios.NetworkTLS, version: tls.VersionTLS13},
-		{name: "tls12", network: scenarios.NetworkTLS, version: tls.VersionTLS12},
-		{name: "tls12resumed", network: scenarios.NetworkTLS, version: tls.VersionTLS12, resumed: true},
-		{name: "plain", network: scenarios.NetworkTCP},
-		{name: "plainWebhook", network: scenarios.NetworkTCP, webhook: true},
-		{name: "memory", network: scenarios.NetworkMemory},
+		{Name: "tls13", Network: scenarios.NetworkTLS, Version: tls.VersionTLS13},
+		{Name: "tls12", Network: scenarios.NetworkTLS, Version: tls.VersionTLS12},
+		{Name: "tls12resumed", Network: scenarios.NetworkTLS, Version: tls.VersionTLS12, Resumed: true},
+		{Name: "plain", Network: scenarios.NetworkTCP},
+		{Name: "plainWebhook", Network: scenarios.NetworkTCP, Webhook: true},
+		{Name: "memory", Network: scenarios.NetworkMemory},
 	} {
-		b.Run(w.name, func(b *testing.B) {
+		b.Run(w.Name, func(b *testing.B) {
 			race := newRace(b, w, turns)
 			for b.Loop() {
 				race.round()
@@ -65,6 +61,17 @@ func BenchmarkBoot(b *testing.B) {
 	}
 }
 
+// The lanes of BenchmarkBoot. All collect as run and emulate do
+// (scenarios.CollectLess), but for Paho's client, which is measured in a program that
+// leaves Go's collector as it is, too.
+const (
+	laneLimit    = "limit"    // a bare loop with the same handshake, and as many bytes and round trips
+	laneBoot     = "boot"     // our devices alone
+	lanePaho     = "paho"     // Paho's full client
+	lanePahoLess = "pahoLess" // the same, collecting less
+	laneRun      = "run"      // the whole program with its recorder
+)
+
 // race is what BenchmarkBoot compares, and how far each has come.
 type race struct {
 	b     *testing.B
@@ -73,25 +80,48 @@ type race struct {
 
 // lane is one of those that are compared.
 type lane struct {
-	name  string
-	boots func(n int) // that many, from the next device on
-	cloud func() usage
+	name           string
+	devices, cloud *process // cloud is nil where it is in the devices' process
 
 	count  int
-	here   usage       // in this process
-	there  usage       // in the cloud's
+	here   usage       // of the devices' process
+	there  usage       // of the cloud's
 	rounds []laneRound // for ratios, which lanes have round by round
 }
 
 // laneRound is a lane's boots a second in a round, and what one took of both sides.
 type laneRound struct{ rate, cpu float64 }
 
+func newRace(b *testing.B, w way, turns []turn) *race {
+	r := &race{b: b}
+	var ours, bare *server
+	if w.Network != scenarios.NetworkMemory {
+		ours, bare = cloudProcess(b, w), startServer(b, laneLimit, limit{w.Version != 0, turns})
+	}
+	for _, name := range []string{laneLimit, laneBoot, lanePaho, lanePahoLess, laneRun} {
+		cloud := ours
+		switch {
+		case name == laneLimit:
+			cloud = bare
+		case w.Network == scenarios.NetworkMemory && (name == lanePaho || name == lanePahoLess), w.Resumed && name == laneRun:
+			continue
+		}
+		asked := laneAsked{Lane: name, Way: w, Turns: turns}
+		l := &lane{name: name}
+		if cloud != nil {
+			asked.Cloud, l.cloud = cloud.place, cloud.process
+		}
+		l.devices = startProcess(b, "lane", asked, new(usage))
+		r.lanes = append(r.lanes, l)
+	}
+	return r
+}
+
 func (r *race) round() {
 	for _, l := range r.lanes {
-		runtime.GC()
-		here, there, began := usedHere(), l.cloud(), time.Now()
-		l.boots(bootBatch)
-		took, here, there := time.Since(began), usedHere().since(here), l.cloud().since(there)
+		here, there, began := l.devices.used(), l.cloud.used(), time.Now()
+		l.devices.boots(bootBatch)
+		took, here, there := time.Since(began), l.devices.used().since(here), l.cloud.used().since(there)
 		l.rounds = append(l.rounds, laneRound{bootBatch / took.Seconds(), (here.CPU + there.CPU).Seconds() / bootBatch})
 		l.here, l.there = l.here.and(here), l.there.and(there)
 		l.count += bootBatch
@@ -136,112 +166,135 @@ func (r *race) report() {
 			r.b.ReportMetric(float64(l.there.CPU.Microseconds())/float64(l.count), l.name+"-cloud-µs")
 			r.b.ReportMetric(float64(l.there.Allocated)/float64(l.count), l.name+"-cloud-B")
 		}
-		if l.name == "paho" {
+		if strings.HasPrefix(l.name, "paho") {
 			rate, _ := r.lanes[1].to(l)
-			r.b.ReportMetric(rate, "boot:paho")
+			r.b.ReportMetric(rate, "boot:"+l.name)
 		}
 	}
 	r.b.ReportMetric(0, "ns/op") // of all together, which says nothing
 }
 
-func newRace(b *testing.B, w way, turns []turn) *race {
-	if w.network == scenarios.NetworkMemory {
-		return &race{b, []*lane{limitInMemory(b, turns), bootInMemory(b), runInMemory(b)}}
+// laneAsked is what a lane's process is to boot.
+type laneAsked struct {
+	Lane  string
+	Way   way
+	Cloud place  // where it is, but in memory
+	Turns []turn // of laneLimit
+}
+
+// serveLane boots as many devices as each line says.
+func serveLane() {
+	var asked laneAsked
+	readAsked(&asked)
+	if asked.Lane != lanePaho {
+		defer scenarios.CollectLess(0)()
 	}
-	ours, bare := cloudProcess(b, w), limitProcess(b, w, turns)
-	target := device.Target{Endpoint: ours.Address, IDScope: "0ne00002193", TLS: w.config(b, ours), Version: "bench"}
-	devices := newBooter(target)
-	devices.b = b
-	lanes := []*lane{
-		{name: "limit", cloud: bare.used, boots: func(n int) { bare.boot(b, limit{Turns: turns}, w.config(b, bare), n) }},
-		{name: "boot", cloud: ours.used, boots: devices.boots},
-		{name: "paho", cloud: ours.used, boots: func(n int) { devices.paho(n) }},
+	boots := asked.boots()
+	say(usedHere())
+	serveLines(func(line string) {
+		if n, err := strconv.Atoi(line); err == nil {
+			if err := boots(n); err != nil {
+				fail(fmt.Errorf("%s: %w", asked.Lane, err))
+			}
+		}
+	})
+}
+
+// boots makes what boots so many devices, from the next on, that no other lane has.
+func (a laneAsked) boots() func(n int) error {
+	memory := a.Way.Network == scenarios.NetworkMemory
+	switch {
+	case a.Lane == laneLimit && memory:
+		return limitInMemory(a.Turns)
+	case a.Lane == laneLimit:
+		return limit{Turns: a.Turns}.boots(a.Cloud.Address, a.Way.offer(a.Cloud))
+	case a.Lane == laneBoot && memory:
+		return bootInMemory()
+	case a.Lane == laneRun && memory:
+		var devices booter
+		return func(n int) error {
+			return play(devices.scenario(n), scenarios.Env{Network: a.Way.Network, Version: "bench"})
+		}
 	}
-	if !w.resumed {
-		lanes = append(lanes, &lane{name: "run", cloud: ours.used, boots: func(n int) { devices.run(w, ours, n) }})
+	devices := newBooter(a.Way.target(a.Cloud))
+	switch a.Lane {
+	case laneBoot:
+		return devices.boots
+	case laneRun:
+		devices.last.Store(1 << 20)
+		return func(n int) error { return devices.run(a.Way, a.Cloud, n) }
 	}
-	return &race{b, lanes}
+	devices.last.Store(map[string]int64{lanePaho: 2 << 20, lanePahoLess: 3 << 20}[a.Lane])
+	return devices.paho
 }
 
 // server is one in another process.
 type server struct {
 	*process
 	place
-	config *tls.Config
-	trust  device.Trust // of the bare loop
+}
+
+func startServer(b *testing.B, role string, asked any) *server {
+	s := new(server)
+	s.process = startProcess(b, role, asked, &s.place)
+	return s
 }
 
 func cloudProcess(b *testing.B, w way) *server {
-	wanted := cloudAsked{Secure: w.version != 0}
-	if w.webhook {
+	wanted := cloudAsked{Secure: w.Version != 0}
+	if w.Webhook {
 		wanted.Webhook = startWebhook(b)
 	}
-	s := new(server)
-	s.process = startProcess(b, "cloud", wanted, &s.place)
-	return s
+	return startServer(b, "cloud", wanted)
 }
 
-func limitProcess(b *testing.B, w way, turns []turn) *server {
-	s := new(server)
-	s.process = startProcess(b, "limit", limit{w.version != 0, turns}, &s.place)
-	return s
+// target is a cloud of ours, as devices meet it.
+func (w way) target(at place) device.Target {
+	return device.Target{Endpoint: at.Address, IDScope: "0ne00002193", TLS: w.offer(at), Version: "bench"}
 }
 
-// config is what both sides' clients offer, sessions of their own to resume.
-func (w way) config(b *testing.B, at *server) *tls.Config {
-	if w.version == 0 || at.config != nil {
-		return at.config
+// offer is what a client offers, with sessions of its own to resume; nil is no TLS.
+func (w way) offer(at place) *tls.Config {
+	if w.Version == 0 {
+		return nil
 	}
 	roots := x509.NewCertPool()
 	if !roots.AppendCertsFromPEM(at.CA) {
-		b.Fatal("the server has no authority")
+		fail(errors.New("the server has no authority"))
 	}
-	at.config = device.TLS(roots)
-	at.config.ServerName = hostOf(at.Address)
-	at.config.MinVersion, at.config.MaxVersion = w.version, w.version
-	if w.resumed {
-		at.config.ClientSessionCache = tls.NewLRUClientSessionCache(0)
+	config := device.TLS(roots)
+	config.ServerName = hostOf(at.Address)
+	config.MinVersion, config.MaxVersion = w.Version, w.Version
+	if w.Resumed {
+		config.ClientSessionCache = tls.NewLRUClientSessionCache(0)
 	}
-	return at.config
-}
-
-// boot makes a limit's boots; the bare loop remembers chains as our devices do.
-func (s *server) boot(b *testing.B, l limit, config *tls.Config, n int) {
-	if config != nil {
-		config = s.trust.Config(config, config.ServerName)
-	}
-	repeat(b, n, func() error {
-		nc, err := net.Dial("tcp", s.Address)
-		if err == nil {
-			err = l.boot(nc, config)
-		}
-		return err
-	})
+	return config
 }
 
 // repeat calls do n times, bootAtOnce at a time, until one fails.
-func repeat(b *testing.B, n int, do func() error) {
+func repeat(n int, do func() error) error {
 	var wg sync.WaitGroup
-	var left, failed atomic.Int64
+	var left atomic.Int64
+	var failed atomic.Pointer[error]
 	left.Store(int64(n))
 	for range bootAtOnce {
 		wg.Go(func() {
-			for left.Add(-1) >= 0 && failed.Load() == 0 {
-				if err := do(); err != nil && failed.Add(1) == 1 {
-					b.Error(err)
+			for left.Add(-1) >= 0 && failed.Load() == nil {
+				if err := do(); err != nil {
+					failed.CompareAndSwap(nil, &err)
 				}
 			}
 		})
 	}
 	wg.Wait()
-	if failed.Load() > 0 {
-		b.FailNow()
+	if err := failed.Load(); err != nil {
+		return *err
 	}
+	return nil
 }
 
 // booter boots toasters that nobody has seen before.
 type booter struct {
-	b      *testing.B
 	target device.Target
 	kind   *device.Kind
 	group  provisioning.Key
@@ -268,7 +321,7 @@ func (t *booter) next() device.Device {
 	return d
 }
 
-func (t *booter) boots(n int) { repeat(t.b, n, t.boot) }
+func (t *booter) boots(n int) error { return repeat(n, t.boot) }
 
 func (t *booter) boot() error {
 	var last device.Event
@@ -281,14 +334,14 @@ func (t *booter) boot() error {
 }
 
 // run is a scenario's, with all that belongs to it but the log.
-func (t *booter) run(w way, at *server, n int) {
+func (t *booter) run(w way, at place, n int) error {
 	s := t.scenario(n)
 	s.Cloud = nil
 	s.Target = &scenarios.Target{DPS: at.Address, IDScope: t.target.IDScope, GroupKey: benchKey(), Hubs: []string{benchHub}, RootCAs: at.CA}
-	if w.version == tls.VersionTLS12 {
+	if w.Version == tls.VersionTLS12 {
 		s.TLS.Max = "1.2"
 	}
-	t.play(s, scenarios.Env{Network: w.network, Version: "bench"})
+	return play(s, scenarios.Env{Network: w.Network, Version: "bench"})
 }
 
 func (t *booter) scenario(n int) scenarios.Scenario {
@@ -298,51 +351,37 @@ func (t *booter) scenario(n int) scenarios.Scenario {
 	return s
 }
 
-func (t *booter) play(s scenarios.Scenario, env scenarios.Env) metrics.Report {
+func play(s scenarios.Scenario, env scenarios.Env) error {
 	r, err := scenarios.Run(context.Background(), s, env)
-	if err != nil || !r.Passed() || r.Accounted != s.Fleets[0].Count {
-		t.b.Fatal(err, r.Failures, r.Accounted)
+	if err == nil && (!r.Passed() || r.Accounted != s.Fleets[0].Count) {
+		err = fmt.Errorf("%d accounted for, %v", r.Accounted, r.Failures)
 	}
-	return r
+	return err
 }
 
-// nothing is the usage of a cloud that is in this process.
-func nothing() usage { return usage{} }
-
-func limitInMemory(b *testing.B, turns []turn) *lane {
+func limitInMemory(turns []turn) func(n int) error {
 	var memory memnet.Network
 	listener, err := memory.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		b.Fatal(err)
+		fail(err)
 	}
-	b.Cleanup(func() { listener.Close() })
 	bare := limit{Turns: turns}
 	go bare.accept(listener)
-	return &lane{name: "limit", cloud: nothing, boots: func(n int) {
-		repeat(b, n, func() error {
-			nc, err := memory.Dial(b.Context(), "tcp", listener.Addr().String())
+	return func(n int) error {
+		return repeat(n, func() error {
+			nc, err := memory.Dial(context.Background(), "tcp", listener.Addr().String())
 			if err == nil {
 				err = bare.boot(nc, nil)
 			}
 			return err
 		})
-	}}
+	}
 }
 
-func bootInMemory(b *testing.B) *lane {
+func bootInMemory() func(n int) error {
 	var memory memnet.Network
 	config := benchScenario("").Config(benchKey(), nil)
 	config.Listen, config.Observe.Off = memory.Listen, true
 	cloud := startCloud(config)
-	b.Cleanup(func() { cloud.Close() })
-	devices := newBooter(device.Target{Endpoint: cloud.Addr(), IDScope: cloud.IDScope(), Dial: memory.Dial, Version: "bench"})
-	devices.b = b
-	return &lane{name: "boot", cloud: nothing, boots: devices.boots}
-}
-
-func runInMemory(b *testing.B) *lane {
-	devices := booter{b: b}
-	return &lane{name: "run", cloud: nothing, boots: func(n int) {
-		devices.play(devices.scenario(n), scenarios.Env{Network: scenarios.NetworkMemory, Version: "bench"})
-	}}
+	return newBooter(device.Target{Endpoint: cloud.Addr(), IDScope: cloud.IDScope(), Dial: memory.Dial, Version: "bench"}).boots
 }

@@ -23,17 +23,18 @@ import (
 // make bench does: a second would have the first one's goroutines for nothing, as Go
 // keeps what it knows of one that has ended.
 func BenchmarkHeld(b *testing.B) {
-	for _, w := range []way{{name: "tls13", network: scenarios.NetworkTLS, version: 0x0304}, {name: "plain", network: scenarios.NetworkTCP}} {
+	for _, w := range []way{{Name: "tls13", Network: scenarios.NetworkTLS, Version: 0x0304}, {Name: "plain", Network: scenarios.NetworkTCP}} {
 		for _, n := range []int{1000, 5000, 9000} {
-			b.Run(fmt.Sprint(w.name, "/", n), func(b *testing.B) {
+			b.Run(fmt.Sprint(w.Name, "/", n), func(b *testing.B) {
 				cloud := cloudProcess(b, w)
-				devices := newBooter(device.Target{
-					Endpoint: cloud.Address, Gateway: cloud.Address, IDScope: "0ne00002193", TLS: w.config(b, cloud), Version: "bench",
-					Declared: func(string) bool { return true },
-				})
-				devices.b = b
+				target := w.target(cloud.place)
+				target.Gateway, target.Declared = cloud.Address, func(string) bool { return true }
+				devices := newBooter(target)
 				for b.Loop() {
-					bytes, goroutines := devices.hold(b, n)
+					bytes, goroutines, err := devices.hold(n)
+					if err != nil {
+						b.Fatal(err)
+					}
 					b.ReportMetric(bytes, "B/device")
 					b.ReportMetric(goroutines, "goroutines/device")
 				}
@@ -44,12 +45,14 @@ func BenchmarkHeld(b *testing.B) {
 }
 
 // hold boots n devices, bootAtOnce at a time, keeps them all online, and measures.
-func (t *booter) hold(b *testing.B, n int) (bytes, goroutines float64) {
-	t.boots(bootAtOnce) // what is made once, is
+func (t *booter) hold(n int) (bytes, goroutines float64, err error) {
+	if err := t.boots(bootAtOnce); err != nil { // what is made once, is
+		return 0, 0, err
+	}
 	before, routines := inUse(), runtime.NumGoroutine()
 	ctx, cancel := context.WithCancel(context.Background())
 	var held sync.WaitGroup
-	repeat(b, n, func() error {
+	err = repeat(n, func() error {
 		d, online := t.next(), make(chan bool, 1)
 		d.Until = device.UntilOnline
 		held.Go(func() {
@@ -67,7 +70,7 @@ func (t *booter) hold(b *testing.B, n int) (bytes, goroutines float64) {
 	bytes, goroutines = float64(inUse()-before)/float64(n), float64(runtime.NumGoroutine()-routines)/float64(n)
 	cancel()
 	held.Wait()
-	return bytes, goroutines
+	return bytes, goroutines, err
 }
 
 // BenchmarkMemory is a whole run in one process of its own, cloud included, over
