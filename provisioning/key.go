@@ -44,12 +44,12 @@ func NewKey() Key {
 // its registration id, as written and not lower-cased, under the group's key
 // (symmetric key attestation, "Group enrollments").
 func (k Key) Derive(registrationID string) Key {
-	return k.sign(registrationID)
+	return k.sign([]byte(registrationID))
 }
 
-func (k Key) sign(text string) []byte {
+func (k Key) sign(text []byte) []byte {
 	mac := hmac.New(sha256.New, k)
-	io.WriteString(mac, text)
+	mac.Write(text)
 	return mac.Sum(nil)
 }
 

@@ -28,7 +28,7 @@ type Token struct {
 	// Java's, absent from Python's.
 	KeyName string
 
-	signed string // what the signature is over
+	signed []byte // what the signature is over
 }
 
 // DPSKeyName is the skn of a device that registers.
@@ -39,12 +39,17 @@ const DPSKeyName = "registration"
 func SignToken(key Key, resource string, expiry time.Time, keyName string) string {
 	sr := url.QueryEscape(resource)
 	se := strconv.FormatInt(expiry.Unix(), 10)
-	sig := base64.StdEncoding.EncodeToString(key.sign(sr + "\n" + se))
-	token := tokenPrefix + "sr=" + sr + "&sig=" + url.QueryEscape(sig) + "&se=" + se
+	sig := base64.StdEncoding.EncodeToString(key.sign(signed(sr, se)))
 	if keyName != "" {
-		token += "&skn=" + keyName
+		keyName = "&skn=" + keyName
 	}
-	return token
+	return tokenPrefix + "sr=" + sr + "&sig=" + url.QueryEscape(sig) + "&se=" + se + keyName
+}
+
+// signed is what a signature is over.
+func signed(sr, se string) []byte {
+	text := make([]byte, 0, len(sr)+len("\n")+len(se))
+	return append(append(append(text, sr...), '\n'), se...)
 }
 
 // ParseToken reads a token with its fields in any order. Its errors say what is
@@ -101,7 +106,7 @@ func ParseToken(text string) (Token, error) {
 		Signature: signature,
 		Expiry:    time.Unix(seconds, 0),
 		KeyName:   skn,
-		signed:    sr + "\n" + se,
+		signed:    signed(sr, se),
 	}, nil
 }
 

@@ -115,8 +115,8 @@ func (r *run) key(f Fleet, id string) provisioning.Key {
 		key, _ := r.cloud.Key(id)
 		return key
 	}
-	key, _ := r.cloud.Key(r.groupOf(f))
-	return key.Derive(id)
+	key, _ := r.cloud.DeviceKey(r.groupOf(f), id)
+	return key
 }
 
 // groupOf is the enrollment group of a fleet.

@@ -297,7 +297,7 @@ func repeat(n int, do func() error) error {
 type booter struct {
 	target device.Target
 	kind   *device.Kind
-	group  provisioning.Key
+	group  *provisioning.Deriver
 	last   atomic.Int64
 }
 
@@ -309,7 +309,7 @@ func newBooter(target device.Target) *booter {
 	if target.TLS != nil {
 		target.ServerName, target.Trust = target.TLS.ServerName, new(device.Trust)
 	}
-	return &booter{target: target, kind: kind, group: benchKey()}
+	return &booter{target: target, kind: kind, group: provisioning.NewDeriver(benchKey())}
 }
 
 func (t *booter) next() device.Device {

@@ -76,20 +76,26 @@ func (t *booter) hold(n int) (bytes, goroutines float64, err error) {
 // BenchmarkMemory is a whole run in one process of its own, cloud included, over
 // memnet: how long until all devices are online, what the process takes at its
 // peak, and how what one boot costs grows with the fleet. They arrive at a steady
-// rate, and the heap is the program's (scenarios.CollectLess).
+// rate, and the heap is the program's (scenarios.CollectLess). A figure is the median
+// of the runs'.
 func BenchmarkMemory(b *testing.B) {
 	for _, n := range []int{1000, 10000, 100000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			var runs []inMemoryFigures
 			for b.Loop() {
 				var got inMemoryFigures
 				startProcess(b, "memory", n, &got)
-				b.ReportMetric(got.Took.Seconds(), "s-until-online")
-				b.ReportMetric(float64(got.Peak)/(1<<20), "MiB-peak")
-				b.ReportMetric(float64(got.Used.CPU.Microseconds())/float64(n), "µs-CPU/boot")
-				b.ReportMetric(float64(got.Used.Allocated)/float64(n), "B-allocated/boot")
-				b.ReportMetric(float64(got.Held)/float64(n), "B/device+cloud")
-				b.ReportMetric(float64(got.Goroutines)/float64(n), "goroutines/device+cloud")
+				runs = append(runs, got)
 			}
+			report := func(unit string, of func(inMemoryFigures) float64) {
+				b.ReportMetric(medianOf(len(runs), func(i int) float64 { return of(runs[i]) }), unit)
+			}
+			report("s-until-online", func(f inMemoryFigures) float64 { return f.Took.Seconds() })
+			report("MiB-peak", func(f inMemoryFigures) float64 { return float64(f.Peak) / (1 << 20) })
+			report("µs-CPU/boot", func(f inMemoryFigures) float64 { return float64(f.Used.CPU.Microseconds()) / float64(n) })
+			report("B-allocated/boot", func(f inMemoryFigures) float64 { return float64(f.Used.Allocated) / float64(n) })
+			report("B/device+cloud", func(f inMemoryFigures) float64 { return float64(f.Held) / float64(n) })
+			report("goroutines/device+cloud", func(f inMemoryFigures) float64 { return float64(f.Goroutines) / float64(n) })
 			b.ReportMetric(0, "ns/op")
 		})
 	}

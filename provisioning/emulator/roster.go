@@ -32,6 +32,17 @@ func (g group) keys(registrationID string) provisioning.SymmetricKey {
 	return provisioning.SymmetricKey{Primary: g.primary.Derive(registrationID), Secondary: g.secondary.Derive(registrationID)}
 }
 
+// DeviceKey is the key of a device, derived from the primary key of its group. A group
+// that attests by certificate has none.
+func (c *Cloud) DeviceKey(groupID, registrationID string) (provisioning.Key, bool) {
+	for _, g := range c.roster() {
+		if g.EnrollmentGroupID == groupID && g.primary != nil {
+			return g.primary.Derive(registrationID), true
+		}
+	}
+	return nil, false
+}
+
 // roster calls the groups together, anew if an enrollment has changed since.
 func (c *Cloud) roster() []group {
 	changes := c.groupRoster.changes.Load() // first: what changes while it is made makes it old

@@ -78,10 +78,14 @@ func (n *Network) Dial(ctx context.Context, network, address string) (net.Conn, 
 	client, server := newPipe(to.addr(), serial)
 	select {
 	case l.backlog <- server:
-	case <-l.done:
-		return fail(os.NewSyscallError("connect", syscall.ECONNREFUSED))
-	case <-ctx.Done():
-		return fail(ctx.Err())
+	default: // only who has to wait needs the context's channel
+		select {
+		case l.backlog <- server:
+		case <-l.done:
+			return fail(os.NewSyscallError("connect", syscall.ECONNREFUSED))
+		case <-ctx.Done():
+			return fail(ctx.Err())
+		}
 	}
 	// The listener may have been closed, and its backlog emptied, just before
 	// this connection got in: nobody would ever accept or close it.
