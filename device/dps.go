@@ -19,6 +19,10 @@ const (
 	// defaultPoll is the pause before a poll where DPS names none, as in most
 	// SDKs.
 	defaultPoll = 2 * time.Second
+	// The first poll that DPS wants at once goes out at once, as Node's do. Those that
+	// follow make pauses, each twice the last, up to what C waits at the least: a
+	// device does not spin.
+	leastEager, mostEager = time.Millisecond, time.Second
 )
 
 // dps is a device's dealings with DPS.
@@ -28,6 +32,7 @@ type dps struct {
 	operation string        // the id of the registration under way
 	next      time.Duration // what DPS said to wait before the next poll
 	heard     time.Time     // when it said so
+	eager     time.Duration // the last pause before a poll that it wanted at once
 }
 
 // provision registers and polls until DPS has made up its mind: the boot goes
@@ -196,6 +201,10 @@ func (d *dps) read(answer provisioning.Answer, body []byte) (provisioning.Operat
 	d.heard, d.next = time.Now(), defaultPoll
 	if answer.RetryAfter != nil {
 		d.next = *answer.RetryAfter
+	}
+	if d.next == 0 && d.stage == Assigning {
+		d.eager = min(max(2*d.eager, leastEager), mostEager)
+		d.next = d.eager
 	}
 	if d.target.Heard != nil {
 		d.target.Heard(d.ID, op)

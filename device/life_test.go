@@ -88,6 +88,16 @@ func TestBootAgainst(t *testing.T) {
 			life: "0s dialing; 0s registering; 0s assigning; 0s joining; 0s twinning; 0s online; 0s off",
 		},
 		{
+			name: "RetryAfterZeroAgainAndAgainIsNoSpin",
+			cloud: func(s *script) {
+				a, again := accepted, assigning
+				a.retryAfter, again.retryAfter = "0", "0"
+				s.registers = []reply{a}
+				s.polls = append(slices.Repeat([]reply{again}, 11), assigned) // pauses of 1, 2, 4 to 512 ms and 1 s
+			},
+			life: "0s dialing; 0s registering; 0s assigning; 2.023s joining; 2.023s twinning; 2.023s online; 2.023s off",
+		},
+		{
 			name:    "FailedWith400207",
 			cloud:   func(s *script) { s.polls = []reply{failed(400207)} },
 			life:    "0s dialing; 0s registering; 0s assigning; 3s failed",

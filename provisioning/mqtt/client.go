@@ -97,7 +97,7 @@ func (c *Conn) Receive(until time.Time) (Message, error) {
 // Disconnect says goodbye and closes the connection.
 func (c *Conn) Disconnect() error {
 	defer c.Close()
-	return c.write(DisconnectPacket, func(b []byte) []byte { return appendHeader(b, DisconnectPacket, 0, 0) })
+	return c.signal(DisconnectPacket)
 }
 
 // await reads until the acknowledgement comes that it names, and lays aside what else

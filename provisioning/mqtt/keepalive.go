@@ -45,5 +45,5 @@ func (c *Conn) overdue() error {
 		return errNoPong
 	}
 	c.pongBy = time.Now().Add(c.opt.PacketTimeout)
-	return c.write(pingreqPacket, func(b []byte) []byte { return appendHeader(b, pingreqPacket, 0, 0) })
+	return c.signal(pingreqPacket)
 }

@@ -53,7 +53,7 @@ func (c *Conn) Read(until time.Time) (Packet, error) {
 		}
 		switch p.Kind {
 		case pingreqPacket:
-			if err := c.write(pingrespPacket, func(b []byte) []byte { return appendHeader(b, pingrespPacket, 0, 0) }); err != nil {
+			if err := c.signal(pingrespPacket); err != nil {
 				return Packet{}, err
 			}
 		case PublishPacket, PubackPacket, SubscribePacket, UnsubscribePacket, DisconnectPacket:

@@ -98,6 +98,11 @@ func (c *Conn) nextID() uint16 {
 	return c.lastID
 }
 
+// signal writes a packet that has nothing but its kind.
+func (c *Conn) signal(kind PacketKind) error {
+	return c.write(kind, func(b []byte) []byte { return appendHeader(b, kind, 0, 0) })
+}
+
 // write writes what add appends: one packet, behind the acknowledgements that are
 // owed, all in one Write, which makes them one TLS record. The order is that of wait:
 // first the deadline, then a look, so that a Kick in between is not lost.
