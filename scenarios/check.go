@@ -104,9 +104,6 @@ func (c *checker) fleets() {
 		c.reboots(at, f)
 		c.expectations(at, f)
 	}
-	if len(c.s.Fleets) == 0 {
-		c.add("/fleets", "needs at least one fleet")
-	}
 }
 
 func (c *checker) unknown(what, name string, known []string) string {

@@ -83,7 +83,9 @@ func prune(data []byte, flaws []flaw) ([]byte, error) {
 		return nil, err
 	}
 	for _, f := range flaws {
-		root = without(root, strings.Split(f.pointer, "/")[1:])
+		if f.pointer != "" { // what the whole lacks spoils nothing that it has
+			root = without(root, strings.Split(f.pointer, "/")[1:])
+		}
 	}
 	return json.Marshal(root)
 }

@@ -161,11 +161,11 @@ func (v *validation) leaf(e *jsonschema.ValidationError) {
 	case *kind.Maximum:
 		v.add(e, "must be at most "+k.Want.RatString())
 	case *kind.MinItems:
-		v.add(e, fmt.Sprintf("needs at least %d", k.Want))
+		v.add(e, atLeast(k.Want))
 	case *kind.MaxItems:
 		v.add(e, fmt.Sprintf("takes at most %d", k.Want))
 	case *kind.MinProperties:
-		v.add(e, fmt.Sprintf("needs at least %d", k.Want))
+		v.add(e, atLeast(k.Want))
 	case *kind.MinLength:
 		v.add(e, "must not be empty")
 	case *kind.Pattern:
@@ -191,6 +191,13 @@ func pointerOf(location []string) string {
 func unknownName(name string, names []string) string {
 	text := fmt.Sprintf("%.40q is not a word of the language", name)
 	return text + wording.Suggestion(name, names)
+}
+
+func atLeast(want int) string {
+	if want == 1 {
+		return "must not be empty"
+	}
+	return fmt.Sprintf("needs at least %d", want)
 }
 
 func typeText(k *kind.Type) string {
