@@ -80,9 +80,7 @@ nothing needs a subscription.`,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	p.log.add(root)
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usageError{cmd.CommandPath(), err}
-	})
+	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(
 		p.runCommand(), p.stressCommand(), p.checkCommand(), p.bootCommand(), p.keyCommand(), p.emulateCommand(), p.webhookCommand(),
 		p.scenariosCommand(), p.reportCommand(), p.explainCommand(), p.diffCommand(), p.versionCommand(), p.faultsTopic(),

@@ -44,6 +44,7 @@ var strangers = map[string][]string{
 	"gopkg.in/yaml.v3":                         {"scenarios"},
 	"github.com/santhosh-tekuri/jsonschema/v6": {"scenarios"},
 	"github.com/spf13/cobra":                   {"cmd/dpsfleet"},
+	"github.com/spf13/pflag":                   {"cmd/dpsfleet"},
 	"golang.org/x/term":                        {"cmd/dpsfleet"},
 	"golang.org/x/sys":                         {"fleet"},
 	"github.com/HdrHistogram/hdrhistogram-go":  {"metrics"},

@@ -1,0 +1,46 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"dpsfleet/provisioning/wording"
+)
+
+// flagError says in our words what is wrong with a flag.
+func flagError(cmd *cobra.Command, err error) error {
+	var unknown *pflag.NotExistError
+	var value *pflag.InvalidValueError
+	switch {
+	case errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() == "":
+		name := "--" + unknown.GetSpecifiedName()
+		err = fmt.Errorf("there is no flag %s%s", name, wording.Suggestion(name, flagNames(cmd)))
+	case errors.As(err, &value):
+		kind, known := flagKinds()[value.GetFlag().Value.Type()]
+		if known {
+			err = fmt.Errorf("%q is no --%s, which is %s", value.GetValue(), value.GetFlag().Name, kind)
+		}
+	}
+	return usageError{cmd.CommandPath(), err}
+}
+
+func flagNames(cmd *cobra.Command) (names []string) {
+	add := func(f *pflag.Flag) { names = append(names, "--"+f.Name) }
+	cmd.Flags().VisitAll(add)
+	cmd.InheritedFlags().VisitAll(add)
+	return names
+}
+
+// flagKinds are what the types of pflag take. The others' errors are our own.
+func flagKinds() map[string]string {
+	return map[string]string{
+		"bool":     "true or false",
+		"int":      "a whole number",
+		"uint64":   "a whole number from 0 up",
+		"float64":  "a number",
+		"duration": "a time with its unit, as 250ms, 3s and 1m30s",
+	}
+}
