@@ -102,11 +102,12 @@ func (c *chunk) decode() {
 
 func parseLine(line []byte) (Boot, error) {
 	var b Boot
-	if err := json.Unmarshal(line, &b); err != nil {
-		return Boot{}, fmt.Errorf("not a boot: %w", err)
+	err := json.Unmarshal(line, &b)
+	if err == nil && (b.ID == "" || b.Outcome == "") {
+		err = errors.New("it has no registrationId or no outcome")
 	}
-	if b.ID == "" || b.Outcome == "" {
-		return Boot{}, errors.New("not a boot: it has no registrationId or no outcome")
+	if err != nil {
+		return Boot{}, fmt.Errorf("not a boot, of which a log has one a line (run and stress write NAME.ndjson): %w", err)
 	}
 	return b, nil
 }
