@@ -33,7 +33,8 @@ var unforwardedPath = "/" + functionName
 func (p *program) webhookAddress(cmd *cobra.Command, listen string) (address string, hosted bool, err error) {
 	port := p.getenv(handlerPort)
 	if port == "" || cmd.Flags().Changed("listen") {
-		return listen, false, nil
+		_, err := hostOf(cmd, "listen", listen, "127.0.0.1:7071")
+		return listen, false, err
 	}
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
 		return "", false, fmt.Errorf("%s: %.20q is no port", handlerPort, port)

@@ -19,9 +19,10 @@ func flagError(cmd *cobra.Command, err error) error {
 		name := "--" + unknown.GetSpecifiedName()
 		err = fmt.Errorf("there is no flag %s%s", name, wording.Suggestion(name, flagNames(cmd)))
 	case errors.As(err, &value):
-		kind, known := flagKinds()[value.GetFlag().Value.Type()]
-		if known {
-			err = fmt.Errorf("%q is no --%s, which is %s", value.GetValue(), value.GetFlag().Name, kind)
+		flag := value.GetFlag()
+		err = fmt.Errorf("--%s: %w", flag.Name, value.Unwrap())
+		if kind := flagKinds()[flag.Value.Type()]; kind != "" {
+			err = fmt.Errorf("%q is no --%s, which is %s", value.GetValue(), flag.Name, kind)
 		}
 	}
 	return usageError{cmd.CommandPath(), err}
@@ -34,7 +35,7 @@ func flagNames(cmd *cobra.Command) (names []string) {
 	return names
 }
 
-// flagKinds are what the types of pflag take. The others' errors are our own.
+// flagKinds are what pflag's own types take. Ours say it in their errors.
 func flagKinds() map[string]string {
 	return map[string]string{
 		"bool":     "true or false",

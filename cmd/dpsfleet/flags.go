@@ -273,9 +273,9 @@ func (f *targetFlags) applyTarget(p *program, cmd *cobra.Command, s scenarios.Sc
 			*set.to = set.value
 		}
 	}
-	host, _, err := net.SplitHostPort(target.DPS)
+	host, err := hostOf(cmd, "endpoint", target.DPS, "global.azure-devices-provisioning.net:8883")
 	if err != nil {
-		return s, usage(cmd, "--endpoint %q is not HOST:PORT, as global.azure-devices-provisioning.net:8883 is", target.DPS)
+		return s, err
 	}
 	if f.endpoint != "" {
 		target.Endpoints = f.endpoints[1:]

@@ -109,7 +109,7 @@ func (l *lingering) Set(text string) error {
 	return nil
 }
 
-func (l *lingering) Type() string { return "duration" }
+func (l *lingering) Type() string { return "linger" }
 
 // joinLinger makes `--linger 30s` one argument: the flag does without a value, and
 // pflag then takes one after "=" alone.

@@ -13,18 +13,30 @@ import (
 	"dpsfleet/scenarios"
 )
 
+// hostOf is the host of a flag's HOST:PORT, of which example is one.
+func hostOf(cmd *cobra.Command, flag, address, example string) (string, error) {
+	host, port, err := net.SplitHostPort(address)
+	if err == nil {
+		_, err = net.LookupPort("tcp", port)
+	}
+	if err != nil {
+		return "", usage(cmd, "--%s %q is not HOST:PORT, as %s is", flag, address, example)
+	}
+	return host, nil
+}
+
 // onThisMachine reports whether nobody beyond this machine reaches the cloud.
 func (f *emulateFlags) onThisMachine(cmd *cobra.Command) (bool, error) {
-	host, _, err := net.SplitHostPort(f.mqtt)
+	host, err := hostOf(cmd, "mqtt", f.mqtt, "127.0.0.1:8883")
 	if err != nil {
-		return false, usage(cmd, "--mqtt %q is not HOST:PORT, as 127.0.0.1:8883 is", f.mqtt)
+		return false, err
 	}
 	if f.https == "" {
 		return scenarios.Loopback(host), nil
 	}
-	httpsHost, _, err := net.SplitHostPort(f.https)
+	httpsHost, err := hostOf(cmd, "https", f.https, "127.0.0.1:443")
 	if err != nil {
-		return false, usage(cmd, "--https %q is not HOST:PORT, as 127.0.0.1:443 is", f.https)
+		return false, err
 	}
 	return scenarios.Loopback(host) && scenarios.Loopback(httpsHost), nil
 }

@@ -25,6 +25,9 @@ func (f *metricsFlags) show(cmd *cobra.Command) (*shown, error) {
 	if f.address == "" {
 		return nil, nil
 	}
+	if _, err := hostOf(cmd, "metrics", f.address, "127.0.0.1:9464"); err != nil {
+		return nil, err
+	}
 	listener, err := net.Listen("tcp", f.address)
 	if err != nil {
 		return nil, fmt.Errorf("serving metrics: %w", listenError("--metrics", err))

@@ -24,9 +24,9 @@ func (f *uiFlags) open(p *program, cmd *cobra.Command) (*ui, error) {
 	if f.address == "" {
 		return nil, nil
 	}
-	host, _, err := net.SplitHostPort(f.address)
+	host, err := hostOf(cmd, "ui", f.address, "127.0.0.1:8080")
 	if err != nil {
-		return nil, usage(cmd, "--ui %q is not HOST:PORT, as 127.0.0.1:8080 is", f.address)
+		return nil, err
 	}
 	listener, err := net.Listen("tcp", f.address)
 	if err != nil {
