@@ -85,7 +85,8 @@ type Answers struct {
 	// Allocate is the least time from a registration to its verdict, a duration
 	// or a range to draw from; 3.2s..5.5s.
 	Allocate *emulator.Span `json:"allocate,omitempty"`
-	// RetryAfter is what a device is told to wait, in whole seconds; 3s.
+	// RetryAfter is what a device is told to wait, in whole seconds; 3s. With 0s its
+	// first poll comes at once, the next after 1ms, 2ms and so on up to 1s.
 	RetryAfter *emulator.Span `json:"retryAfter,omitempty"`
 }
 
