@@ -72,6 +72,19 @@ const (
 	laneRun      = "run"      // the whole program with its recorder
 )
 
+// lanes are those of a way: Paho's client is compared over sockets, and the devices of
+// a run resume no other's session.
+func (w way) lanes() []string {
+	lanes := []string{laneLimit, laneBoot}
+	if w.Network != scenarios.NetworkMemory {
+		lanes = append(lanes, lanePaho, lanePahoLess)
+	}
+	if !w.Resumed {
+		lanes = append(lanes, laneRun)
+	}
+	return lanes
+}
+
 // race is what BenchmarkBoot compares, and how far each has come.
 type race struct {
 	b     *testing.B
@@ -98,13 +111,10 @@ func newRace(b *testing.B, w way, turns []turn) *race {
 	if w.Network != scenarios.NetworkMemory {
 		ours, bare = cloudProcess(b, w), startServer(b, laneLimit, limit{w.Version != 0, turns})
 	}
-	for _, name := range []string{laneLimit, laneBoot, lanePaho, lanePahoLess, laneRun} {
+	for _, name := range w.lanes() {
 		cloud := ours
-		switch {
-		case name == laneLimit:
+		if name == laneLimit {
 			cloud = bare
-		case w.Network == scenarios.NetworkMemory && (name == lanePaho || name == lanePahoLess), w.Resumed && name == laneRun:
-			continue
 		}
 		asked := laneAsked{Lane: name, Way: w, Turns: turns}
 		l := &lane{name: name}
@@ -200,32 +210,36 @@ func serveLane() {
 	})
 }
 
-// boots makes what boots so many devices, from the next on, that no other lane has.
+// boots makes what boots so many devices, from the next on.
 func (a laneAsked) boots() func(n int) error {
-	memory := a.Way.Network == scenarios.NetworkMemory
-	switch {
-	case a.Lane == laneLimit && memory:
-		return limitInMemory(a.Turns)
-	case a.Lane == laneLimit:
+	if a.Way.Network == scenarios.NetworkMemory {
+		return a.bootsInMemory()
+	}
+	if a.Lane == laneLimit {
 		return limit{Turns: a.Turns}.boots(a.Cloud.Address, a.Way.offer(a.Cloud))
-	case a.Lane == laneBoot && memory:
-		return bootInMemory()
-	case a.Lane == laneRun && memory:
-		var devices booter
-		return func(n int) error {
-			return play(devices.scenario(n), scenarios.Env{Network: a.Way.Network, Version: "bench"})
-		}
 	}
 	devices := newBooter(a.Way.target(a.Cloud))
+	devices.last.Store(int64(slices.Index(a.Way.lanes(), a.Lane)) << 20) // devices that no other lane has
 	switch a.Lane {
 	case laneBoot:
 		return devices.boots
 	case laneRun:
-		devices.last.Store(1 << 20)
 		return func(n int) error { return devices.run(a.Way, a.Cloud, n) }
 	}
-	devices.last.Store(map[string]int64{lanePaho: 2 << 20, lanePahoLess: 3 << 20}[a.Lane])
 	return devices.paho
+}
+
+func (a laneAsked) bootsInMemory() func(n int) error {
+	switch a.Lane {
+	case laneLimit:
+		return limitInMemory(a.Turns)
+	case laneBoot:
+		return bootInMemory()
+	}
+	var devices booter
+	return func(n int) error {
+		return play(devices.scenario(n), scenarios.Env{Network: a.Way.Network, Version: "bench"})
+	}
 }
 
 // server is one in another process.
