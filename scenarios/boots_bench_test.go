@@ -109,7 +109,7 @@ func newRace(b *testing.B, w way, turns []turn) *race {
 	r := &race{b: b}
 	var ours, bare *server
 	if w.Network != scenarios.NetworkMemory {
-		ours, bare = cloudProcess(b, w), startServer(b, laneLimit, limit{w.Version != 0, turns})
+		ours, bare = cloudProcess(b, w), startServer(b, "limit", limit{w.Version != 0, turns})
 	}
 	for _, name := range w.lanes() {
 		cloud := ours

@@ -29,9 +29,7 @@ func flagError(cmd *cobra.Command, err error) error {
 }
 
 func flagNames(cmd *cobra.Command) (names []string) {
-	add := func(f *pflag.Flag) { names = append(names, "--"+f.Name) }
-	cmd.Flags().VisitAll(add)
-	cmd.InheritedFlags().VisitAll(add)
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, "--"+f.Name) })
 	return names
 }
 

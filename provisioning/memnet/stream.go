@@ -124,7 +124,7 @@ func (s *stream) drop() {
 // so for a moment and all the time.
 var unread = sync.Pool{New: func() any { return new([smallBuffer]byte) }}
 
-const smallBuffer = 1 << 10
+const smallBuffer = 1 << 10 // a CONNECT with its token, an answer of DPS
 
 // write waits for its turn, then for room. One that ends early says how much was
 // handed over, as net.Conn demands.

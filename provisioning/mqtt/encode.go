@@ -40,7 +40,8 @@ func appendConnack(b []byte, session bool, code byte) []byte {
 }
 
 func appendConnect(b []byte, h *Connect) []byte {
-	flags, length := byte(0), lengthBytes+len(protocolName)+4+lengthBytes+len(h.ClientID)
+	const levelFlagsKeepAlive = 4
+	flags, length := byte(0), lengthBytes+len(protocolName)+levelFlagsKeepAlive+lengthBytes+len(h.ClientID)
 	if h.CleanSession {
 		flags |= cleanSessionFlag
 	}
