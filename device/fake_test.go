@@ -250,15 +250,7 @@ func play(t *testing.T, ctx context.Context, s *script, changes ...change) boot 
 		t.Fatal(err)
 	}
 	s.wants.Go(func() { s.serve(serving, l) })
-	kind, err := device.Models()["toaster"].Compile("toaster")
-	if err != nil {
-		t.Fatal(err)
-	}
-	d, err := kind.Make(device.Number{Fleet: "toasters", N: 1, Boot: 1, Seed: 7})
-	if err != nil {
-		t.Fatal(err)
-	}
-	d.Key = provisioning.Key("a key of the test").Derive(d.ID)
+	d := toaster(t)
 	target := &device.Target{
 		Endpoint: endpoint, IDScope: "0ne00002193", Dial: network.Dial, Gateway: endpoint, Version: "test",
 		Declared: func(hub string) bool { return hub == hubName },
@@ -275,6 +267,20 @@ func play(t *testing.T, ctx context.Context, s *script, changes ...change) boot 
 	s.wants.Wait()
 	b.life, b.seen = lifeLine(start, b.events), slices.Concat(s.seen...)
 	return b
+}
+
+func toaster(t *testing.T) device.Device {
+	t.Helper()
+	kind, err := device.Models()["toaster"].Compile("toaster")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := kind.Make(device.Number{Fleet: "toasters", N: 1, Boot: 1, Seed: 7})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Key = provisioning.Key("a key of the test").Derive(d.ID)
+	return d
 }
 
 // lifeLine is a device's life on one line.

