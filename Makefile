@@ -69,9 +69,9 @@ MEASURE    := $(GO) test -run '^$$' -timeout 10m
 bench: ## measure a boot beside its limit on a quiet machine, into files under version control
 	{ sed -n '/^# [A-Z]/p' $(BENCH)/now.txt; echo "# $$(date +%F), $$($(GO) env GOVERSION), $$(uname -sr), $$(nproc) cores"; \
 		for turn in 1 2 3 4 5; do \
-			$(MEASURE) ./scenarios -bench '^BenchmarkBoot$$/^tls' -benchtime 10x; \
-			$(MEASURE) ./scenarios -bench '^BenchmarkBoot$$/^(plain|memory)' -benchtime 20x; done; \
-		$(MEASURE) ./scenarios -bench '^BenchmarkBootNode$$' -benchtime 4x -count 3; \
+			$(MEASURE) ./scenarios -bench '^BenchmarkBoot$$/^tls' -benchtime 3x; \
+			$(MEASURE) ./scenarios -bench '^BenchmarkBoot$$/^(plain|memory)' -benchtime 6x; done; \
+		$(MEASURE) ./scenarios -bench '^BenchmarkBootNode$$' -benchtime 1x -count 3; \
 		for held in tls13/1000 tls13/5000 tls13/9000 plain/1000 plain/5000 plain/9000; do \
 			$(MEASURE) ./scenarios -bench "^BenchmarkHeld$$/$$held$$" -benchtime 1x; done; \
 		for turn in 1 2 3; do \
