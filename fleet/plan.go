@@ -113,20 +113,25 @@ func (p Plan) all() iter.Seq[Arrival] {
 
 // Scaled is the plan with x times the devices at x times the rates, within x
 // times the limit; durations stay. No fleet and no limit shrinks to nothing: one
-// device stays.
+// device stays, which comes in the time that its fleet took, and the limit keeps its
+// proportion to those that stay.
 func (p Plan) Scaled(x float64) Plan {
+	before, after := 0, 0
 	fleets := make([]Fleet, len(p.Fleets))
 	for i, f := range p.Fleets {
+		pace := max(x, 1/float64(max(f.Count, 1)))
+		before += f.Count
 		f.Count = scaleCount(f.Count, x)
+		after += f.Count
 		shapes := make([]Shape, len(f.Arrive))
 		for j, s := range f.Arrive {
-			shapes[j] = s.scaled(x)
+			shapes[j] = s.scaled(pace)
 		}
 		f.Arrive = shapes
 		fleets[i] = f
 	}
 	p.Fleets = fleets
-	p.InFlight = scaleCount(p.InFlight, x)
+	p.InFlight = scaleCount(p.InFlight, max(x, float64(after)/float64(max(before, 1))))
 	return p
 }
 

@@ -241,6 +241,25 @@ func TestScalingDownLeavesOneOfEach(t *testing.T) {
 	}
 }
 
+// A thousand devices within a limit of two thousand are three of three, which come in
+// the time that all of them took.
+func TestScalingDownDropsAndDelaysNobody(t *testing.T) {
+	plan := fleet.Plan{InFlight: 2000, Fleets: []fleet.Fleet{
+		{Name: "many", Count: 700, Arrive: parse(t, "constant 10/s")},
+		{Name: "some", Count: 290, Arrive: parse(t, "poisson 30/s")},
+		{Name: "few", Count: 10},
+	}}
+	scaled := plan.Scaled(0.0001)
+	if scaled.InFlight != 6 {
+		t.Errorf("in flight %d, want 6", scaled.InFlight)
+	}
+	for i, want := range []string{"constant 0.014285714285714285/s", "poisson 0.10344827586206896/s"} {
+		if got := scaled.Fleets[i].Arrive[0].String(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
 func TestCheckSaysWhatIsWrong(t *testing.T) {
 	bad := fleet.Plan{
 		InFlight: -1, Shard: 2, Shards: 2,
