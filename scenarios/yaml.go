@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
 )
@@ -85,7 +86,7 @@ func readYAML(file string, data []byte) (*document, error) {
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	var root yaml.Node
 	if err := decoder.Decode(&root); err != nil {
-		return nil, Mistakes{yamlMistake(file, err)}
+		return nil, Mistakes{yamlMistake(file, data, err)}
 	}
 	var second yaml.Node
 	if err := decoder.Decode(&second); !errors.Is(err, io.EOF) {
@@ -100,8 +101,9 @@ func readYAML(file string, data []byte) (*document, error) {
 	return &c.document, nil
 }
 
-// yamlMistake reads the line out of the library's error, which has no column.
-func yamlMistake(file string, err error) Mistake {
+// yamlMistake reads the line out of the library's error, which has no column, and
+// which of bytes that are no text has neither.
+func yamlMistake(file string, data []byte, err error) Mistake {
 	if errors.Is(err, io.EOF) {
 		return Mistake{File: file, Text: "the file is empty; `dpsfleet scenarios show contoso-mixed` prints one to start from"}
 	}
@@ -109,12 +111,56 @@ func yamlMistake(file string, err error) Mistake {
 	if found == nil {
 		return Mistake{File: file, Text: "this is not YAML"}
 	}
+	if at, what := noText(data); what != "" {
+		before := data[:at]
+		column := utf8.RuneCount(before[bytes.LastIndexByte(before, '\n')+1:]) + 1
+		return Mistake{File: file, Line: bytes.Count(before, []byte("\n")) + 1, Column: column, Text: "this is not YAML: " + what}
+	}
 	line, _ := strconv.Atoi(found[1])
 	m := Mistake{File: file, Line: line, Text: "this is not YAML: " + found[2]}
 	if line > 0 {
 		m.Column = 1
+		if tab := tabIndent(data, line); tab > 0 {
+			m.Column, m.Text = tab, "this is not YAML: a tab indents the line, where only spaces may"
+		}
 	}
 	return m
+}
+
+// noText finds the first byte that no text in UTF-8 has, and says what is wrong with
+// it. UTF-16, by its mark, is text as well.
+func noText(data []byte) (at int, what string) {
+	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {
+		return 0, ""
+	}
+	for at < len(data) {
+		r, size := utf8.DecodeRune(data[at:])
+		switch {
+		case r == utf8.RuneError && size == 1:
+			return at, fmt.Sprintf("the byte 0x%02x is no UTF-8; save the file as that", data[at])
+		case r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == 0x7f:
+			return at, fmt.Sprintf("a control character, 0x%02x, stands here", data[at])
+		}
+		at += size
+	}
+	return 0, ""
+}
+
+// tabIndent is the column of a tab in the indentation of a line; 0 is none.
+func tabIndent(data []byte, line int) int {
+	for range line - 1 {
+		_, data, _ = bytes.Cut(data, []byte("\n"))
+	}
+	for i, b := range data {
+		switch b {
+		case ' ':
+			continue
+		case '\t':
+			return i + 1
+		}
+		break
+	}
+	return 0
 }
 
 type converter struct {
