@@ -89,7 +89,7 @@ func (l *Log) flush() {
 
 func (l *Log) ends(err error) {
 	if err != nil {
-		l.err = fmt.Errorf("the log ends before the run did: %w; the results below are of the whole run", err)
+		l.err = fmt.Errorf("the log ends before the run did: %w; the results are of the whole run", err)
 	}
 }
 

@@ -54,17 +54,17 @@ func (r *recording) folds(others []metrics.Fold) []metrics.Fold {
 	return append(slices.Clone(others), metrics.Fold{Exchange: r.Record})
 }
 
-// close ends the recording and says what there is to say of it. A recording that
-// is not whole is no reason to lose the run's results.
-func (r *recording) close() []string {
+// close ends the recording and says what there is to say of it: also, where it is
+// not whole, the error.
+func (r *recording) close() (notes []string, err error) {
 	if r == nil {
-		return nil
+		return nil, nil
 	}
-	notes, err := r.Close()
+	notes, err = r.Close()
 	if err != nil {
 		notes = append(notes, err.Error())
 	}
-	return notes
+	return notes, err
 }
 
 // discard takes back the recording of a run that never began.

@@ -116,7 +116,8 @@ type run struct {
 }
 
 // Run plays a scenario to its end, or to the end of ctx, and reports. An error
-// says why it could not be run; with a *SetupError there is a report as well.
+// says why it could not be run; with a *SetupError or a *LostError there is a report
+// as well.
 func Run(ctx context.Context, s Scenario, env Env) (metrics.Report, error) {
 	if env.Network == "" {
 		env.Network = NetworkTLS
@@ -158,7 +159,8 @@ func (r *run) play(ctx context.Context) (metrics.Report, error) {
 	r.closeCloud()
 	r.rec.stop()
 	collector.Finish(ended)
-	end.Notes = append(end.Notes, recording.close()...)
+	notes, lost := recording.close()
+	end.Notes = append(end.Notes, notes...)
 
 	setup := setupError(collector, playing)
 	end.Interrupted = ctx.Err() != nil
@@ -168,12 +170,24 @@ func (r *run) play(ctx context.Context) (metrics.Report, error) {
 	report := collector.Report(ended, end)
 	if log != nil {
 		// What the log lacks is among the report's notes already.
-		if err := log.Close(report); err != nil && log.Err() == nil {
+		err := log.Close(report)
+		if err != nil && log.Err() == nil {
 			report.Run.Notes = append(report.Run.Notes, err.Error())
 		}
+		lost = errors.Join(lost, err)
 	}
-	return report, setup
+	if lost != nil {
+		lost = &LostError{lost}
+	}
+	return report, errors.Join(setup, lost)
 }
+
+// LostError is why a run's log, or the recording that it made, lacks something. The
+// report is of the whole run all the same, and says so in its notes.
+type LostError struct{ Err error }
+
+func (e *LostError) Error() string { return e.Err.Error() }
+func (e *LostError) Unwrap() error { return e.Err }
 
 // setupError is the mistake in the set-up that stopped the run, or that all of
 // its few boots ended on.

@@ -16,8 +16,11 @@ func flagError(cmd *cobra.Command, err error) error {
 	var value *pflag.InvalidValueError
 	switch {
 	case errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() == "":
-		name := "--" + unknown.GetSpecifiedName()
-		err = fmt.Errorf("there is no flag %s%s", name, wording.Suggestion(name, flagNames(cmd)))
+		name := unknown.GetSpecifiedName()
+		err = fmt.Errorf("there is no flag --%s", name)
+		if meant := wording.Meant(name, flagNames(cmd)); meant != "" {
+			err = fmt.Errorf("%w; was \"--%s\" meant?", err, meant)
+		}
 	case errors.As(err, &value):
 		flag := value.GetFlag()
 		err = fmt.Errorf("--%s: %w", flag.Name, value.Unwrap())
@@ -29,7 +32,7 @@ func flagError(cmd *cobra.Command, err error) error {
 }
 
 func flagNames(cmd *cobra.Command) (names []string) {
-	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, "--"+f.Name) })
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
 	return names
 }
 

@@ -45,13 +45,19 @@ func main() {
 
 // run is the program.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	p := &program{stdin: stdin, stdout: &forgiving{w: stdout}, stderr: &forgiving{w: stderr}, getenv: os.Getenv}
+	out := &forgiving{w: stdout}
+	p := &program{stdin: stdin, stdout: out, stderr: &forgiving{w: stderr}, getenv: os.Getenv}
 	root := p.command()
 	root.SetArgs(joinLinger(args))
 	root.SetIn(stdin)
 	root.SetOut(p.stdout)
 	root.SetErr(p.stderr)
-	return p.exit(root.ExecuteContext(ctx))
+	code := p.exit(root.ExecuteContext(ctx))
+	if err := out.lost(); err != nil {
+		fmt.Fprintf(p.stderr, "dpsfleet: what was printed is not whole: %v\n", err)
+		code = max(code, exitCouldNot)
+	}
+	return code
 }
 
 type program struct {
@@ -74,11 +80,13 @@ nothing needs a subscription.`,
   dpsfleet run contoso-mixed --webhook http://localhost:7071/api/HttpTrigger1
   dpsfleet emulate                           a DPS for your own devices
   dpsfleet scenarios                         what else there is to run`,
+		Version:       versionLine(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          noSuchVerb,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	root.SetVersionTemplate("{{.Version}}\n")
 	p.log.add(root)
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(
@@ -157,17 +165,26 @@ func wants(names ...string) cobra.PositionalArgs {
 // then, and nothing else. The log of a function is written beside what the
 // program says, so each Write is alone.
 type forgiving struct {
-	mu   sync.Mutex
-	w    io.Writer
-	gone bool
+	mu  sync.Mutex
+	w   io.Writer
+	err error // the first
 }
 
 func (f *forgiving) Write(p []byte) (int, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if !f.gone {
-		_, err := f.w.Write(p)
-		f.gone = err != nil
+	if f.err == nil {
+		_, f.err = f.w.Write(p)
 	}
 	return len(p), nil
+}
+
+// lost is why something is missing that somebody still wants to read.
+func (f *forgiving) lost() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if errors.Is(f.err, syscall.EPIPE) {
+		return nil
+	}
+	return f.err
 }

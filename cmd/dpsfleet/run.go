@@ -142,10 +142,15 @@ func (p *program) play(cmd *cobra.Command, s scenarios.Scenario, env scenarios.E
 	progress.clear()
 	env.Log.Info("the run is over", "scenario", s.Name, "verdict", r.Run.Verdict, "due", r.Due, "accounted", r.Accounted, "took", r.Took.Duration())
 	var setup *scenarios.SetupError
-	if err != nil && !errors.As(err, &setup) {
+	var lost *scenarios.LostError
+	if !errors.As(err, &setup) && !errors.As(err, &lost) && err != nil {
 		return err
 	}
-	err = p.result(p.tell(r, flags.json, err), files.write(r))
+	verdict := p.tell(r, flags.json, setup)
+	if verdict == nil && lost != nil { // which the report has said
+		verdict = verdictError(exitCouldNot)
+	}
+	err = p.result(verdict, files.write(r))
 	if setup == nil {
 		flags.watch.stay(cmd.Context(), p)
 	}
@@ -172,7 +177,7 @@ func (p *program) collectLess(memory int64) (restore func()) {
 
 // tell prints a report and ends the program with its code. Of a run that setup
 // has stopped there is one sentence to say, and not a list of what it led to.
-func (p *program) tell(r metrics.Report, asJSON bool, setup error) error {
+func (p *program) tell(r metrics.Report, asJSON bool, setup *scenarios.SetupError) error {
 	var err error
 	switch {
 	case asJSON:

@@ -13,8 +13,12 @@ func (p *program) versionCommand() *cobra.Command {
 		Short: "Print the version",
 		Args:  wants(),
 		RunE: func(*cobra.Command, []string) error {
-			fmt.Fprintf(p.stdout, "dpsfleet %s (%s, %s/%s)\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			fmt.Fprintln(p.stdout, versionLine())
 			return nil
 		},
 	}
+}
+
+func versionLine() string {
+	return fmt.Sprintf("dpsfleet %s (%s, %s/%s)", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
