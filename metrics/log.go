@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -28,7 +29,7 @@ func CreateLog(path string, info RunInfo) (*Log, error) {
 		return nil, fmt.Errorf("the log %s must be called something.ndjson or something.ndjson.zst", path)
 	}
 	l := &Log{path: path, runPath: runPath(path)}
-	if err := refuseExisting(l.runPath); err != nil {
+	if err := cmp.Or(refuseExisting(path), refuseExisting(l.runPath)); err != nil {
 		return nil, err
 	}
 	lines, err := ndjson.Create(path)

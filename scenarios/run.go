@@ -4,9 +4,12 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
+	"strings"
 	"time"
 
 	"dpsfleet/device"
@@ -51,6 +54,9 @@ type Env struct {
 	Version string  // of the program; DPS's operator sees it
 	// LogPath is where the log goes; empty writes none.
 	LogPath string
+	// LogNumbered lets a number be added to it where there is such a log already,
+	// as where two runs begin in the second that it is called by.
+	LogNumbered bool
 	// Record is a recording to be made of the webhook's calls.
 	Record Record
 	// GroupKey overrides the key of the scenario's first enrollment group, or of
@@ -206,7 +212,11 @@ func (r *run) createLog(info metrics.RunInfo) (*metrics.Log, error) {
 	if r.env.LogPath == "" {
 		return nil, nil
 	}
-	return metrics.CreateLog(r.env.LogPath, info)
+	log, err := metrics.CreateLog(r.env.LogPath, info)
+	for n := 2; r.env.LogNumbered && errors.Is(err, fs.ErrExist); n++ {
+		log, err = metrics.CreateLog(fmt.Sprintf("%s-%d.ndjson", strings.TrimSuffix(r.env.LogPath, ".ndjson"), n), info)
+	}
+	return log, err
 }
 
 // boot plays the plan. Devices that do not leave in time when the run is stopped

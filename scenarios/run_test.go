@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -212,6 +213,32 @@ cloud:
 fleets:
   f: {model: toaster, count: 1}
 `
+
+// Runs that begin in one second would give their logs one name.
+func TestRunsOfOneSecondHaveALogEach(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.ndjson")
+	env := scenarios.Env{Network: scenarios.NetworkMemory, LogPath: path}
+	once := func(env scenarios.Env) (log string, err error) {
+		synctest.Test(t, func(t *testing.T) {
+			r, failed := scenarios.Run(t.Context(), small(t, "contoso-boot"), env)
+			log, err = r.Log, failed
+		})
+		return log, err
+	}
+	if _, err := once(env); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := once(env); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("a log that was named is made twice: %v", err)
+	}
+	env.LogNumbered = true
+	for _, want := range []string{"x-2.ndjson", "x-3.ndjson"} {
+		log, err := once(env)
+		if err != nil || filepath.Base(log) != want {
+			t.Errorf("the log is %s, %v, want %s", log, err, want)
+		}
+	}
+}
 
 func TestExpectationUnmetIsExitCode3(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -107,6 +107,7 @@ func (p *program) play(cmd *cobra.Command, s scenarios.Scenario, env scenarios.E
 	if !flags.noLog {
 		env.LogPath = flags.log
 		if env.LogPath == "" {
+			env.LogNumbered = true
 			env.LogPath = s.Name + "-" + time.Now().UTC().Format("20060102T150405Z") + shardSuffix(env) + ".ndjson"
 		}
 	}

@@ -3,7 +3,6 @@ package ndjson
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"strings"
@@ -64,10 +63,16 @@ func Create(path string) (*Writer, error) {
 
 const zst = ".zst"
 
-// Exists is the error for a file that is there already.
-func Exists(path string) error {
-	return fmt.Errorf("%s exists already; it is never overwritten: name another, or move it away", path)
+// Exists is the error for a file that is there already, an fs.ErrExist.
+func Exists(path string) error { return existsError(path) }
+
+type existsError string
+
+func (e existsError) Error() string {
+	return string(e) + " exists already; it is never overwritten: name another, or move it away"
 }
+
+func (e existsError) Unwrap() error { return fs.ErrExist }
 
 // NewWriter writes to a file that is open, and empty.
 func NewWriter(file *os.File, compressed bool) (*Writer, error) {
