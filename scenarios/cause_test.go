@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 	"testing/synctest"
@@ -139,6 +140,13 @@ func onNetwork() map[string]func(*testing.T) (scenarios.Scenario, scenarios.Env)
 			s.Fleets = s.Fleets[:1]
 			s.Fleets[0].Count = 1
 			return s.Calling(scenarios.Target{Webhook: "http://127.0.0.1:1/", Hubs: scenarios.TutorialHubs()}), scenarios.Env{}
+		},
+		"operation-gone": func(t *testing.T) (scenarios.Scenario, scenarios.Env) {
+			s := targeting(t, 1)
+			var once sync.Once
+			return s, scenarios.Env{Watch: scenarios.Watch{Heard: func(string, provisioning.Operation) {
+				once.Do(func() { scenarios.Run(t.Context(), s, scenarios.Env{}) })
+			}}}
 		},
 		"no-websocket": func(t *testing.T) (scenarios.Scenario, scenarios.Env) {
 			server := httptest.NewTLSServer(http.NotFoundHandler())
