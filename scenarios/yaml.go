@@ -151,16 +151,11 @@ func tabIndent(data []byte, line int) int {
 	for range line - 1 {
 		_, data, _ = bytes.Cut(data, []byte("\n"))
 	}
-	for i, b := range data {
-		switch b {
-		case ' ':
-			continue
-		case '\t':
-			return i + 1
-		}
-		break
+	indented := bytes.TrimLeft(data, " ")
+	if !bytes.HasPrefix(indented, []byte("\t")) {
+		return 0
 	}
-	return 0
+	return len(data) - len(indented) + 1
 }
 
 type converter struct {

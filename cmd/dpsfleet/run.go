@@ -138,10 +138,10 @@ func (p *program) play(cmd *cobra.Command, s scenarios.Scenario, env scenarios.E
 	progress := p.progress(flags.quiet)
 	env.Progress = progress.show
 	env.Log = p.log.logger(progress, slog.LevelWarn)
-	env.Log.Info("the run starts", "scenario", s.Name, "seed", s.Seed, "log", env.LogPath)
+	env.Log.Info("the run starts", "scenario", s.Name, "seed", s.Seed)
 	r, err := scenarios.Run(cmd.Context(), s, env)
 	progress.clear()
-	env.Log.Info("the run is over", "scenario", s.Name, "verdict", r.Run.Verdict, "due", r.Due, "accounted", r.Accounted, "took", r.Took.Duration())
+	env.Log.Info("the run is over", "scenario", s.Name, "verdict", r.Run.Verdict, "log", r.Log, "due", r.Due, "accounted", r.Accounted, "took", r.Took.Duration())
 	var setup *scenarios.SetupError
 	var lost *scenarios.LostError
 	if !errors.As(err, &setup) && !errors.As(err, &lost) && err != nil {
