@@ -48,7 +48,7 @@ type bootFlags struct{ id, payload, scenario, until string }
 
 // oneDevice is a scenario's cloud with one fleet of one device in it.
 func (p *program) oneDevice(cmd *cobra.Command, flags *bootFlags) (scenarios.Scenario, error) {
-	s, err := readScenario(cmd, flags.scenario)
+	s, err := p.readScenario(cmd, flags.scenario)
 	if err != nil {
 		return s, err
 	}

@@ -17,16 +17,16 @@ func (p *program) checkCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check NAME|FILE",
 		Short: "Validate a scenario and print what it will do",
-		Long: `Check finds what is wrong with a scenario, all at once, each with line and
-column, and prints the plan of one that is right: how many devices, when, and how
-long they would take at the limits of a real DPS and real hubs. It warns of hubs that
-a policy seeks and that are not linked. It starts nothing.`,
+		Long: `Check finds what is wrong with a scenario (- is standard input), all at once,
+each with line and column, and prints the plan of one that is right: how many
+devices, when, and how long they would take at the limits of a real DPS and real
+hubs. It warns of hubs that a policy seeks and that are not linked. It starts nothing.`,
 		Example: `  dpsfleet check mine.yaml
   dpsfleet check contoso-mixed --scale 20`,
 		Args:              wants("the name or file of a scenario"),
 		ValidArgsFunction: completeScenarios,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := readScenario(cmd, args[0])
+			s, err := p.readScenario(cmd, args[0])
 			if err != nil {
 				return err
 			}

@@ -100,7 +100,7 @@ func undocumentedHelp() string {
 }
 
 func (p *program) emulate(cmd *cobra.Command, name string, flags *emulateFlags) error {
-	s, err := readScenario(cmd, name)
+	s, err := p.readScenario(cmd, name)
 	if err != nil {
 		return err
 	}
@@ -169,7 +169,7 @@ func (p *program) emulatedKey(cmd *cobra.Command, flags *emulateFlags) (given, f
 	if err != nil {
 		return nil, nil, err
 	}
-	given, err = p.groupKey(flags.groupKeyFile)
+	given, err = p.groupKey(cmd.Context(), flags.groupKeyFile)
 	if err != nil {
 		return nil, nil, err
 	}

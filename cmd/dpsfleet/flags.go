@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -19,11 +20,14 @@ import (
 	"dpsfleet/scenarios"
 )
 
-// readScenario finds a scenario by the name of a shipped one or by its path. A
-// name has no dot and no slash, so neither is ever taken for the other.
-func readScenario(cmd *cobra.Command, name string) (scenarios.Scenario, error) {
+// readScenario finds a scenario by the name of a shipped one or by its path, "-" being
+// standard input. A name has no dot and no slash, so neither is ever taken for the other.
+func (p *program) readScenario(cmd *cobra.Command, name string) (scenarios.Scenario, error) {
 	read := scenarios.ReadShipped
-	if strings.ContainsAny(name, `./\`) {
+	switch {
+	case name == "-":
+		read = func(string) (scenarios.Scenario, error) { return p.pipedScenario(cmd.Context()) }
+	case strings.ContainsAny(name, `./\`):
 		read = scenarios.ReadFile
 	}
 	s, err := read(name)
@@ -34,6 +38,50 @@ func readScenario(cmd *cobra.Command, name string) (scenarios.Scenario, error) {
 	return s, err
 }
 
+// pipedScenario reads a scenario from standard input, whose mistakes are in "stdin" and
+// whose paths are looked for in the working directory.
+func (p *program) pipedScenario(ctx context.Context) (scenarios.Scenario, error) {
+	data, err := p.piped(ctx, "the scenario")
+	if err != nil {
+		return scenarios.Scenario{}, err
+	}
+	return scenarios.Read("stdin", data, os.DirFS("."))
+}
+
+// piped is what standard input has, for the first who asks; what names him in messages.
+// A read that waits for somebody to type is left behind at the end of ctx.
+func (p *program) piped(ctx context.Context, what string) ([]byte, error) {
+	if p.pipedTo != "" {
+		return nil, fmt.Errorf("%s: standard input cannot be read twice: %s has read it", what, p.pipedTo)
+	}
+	p.pipedTo = what
+	type input struct {
+		data []byte
+		err  error
+	}
+	come := make(chan input, 1)
+	go func() {
+		data, err := io.ReadAll(io.LimitReader(p.stdin, mostPiped+1))
+		come <- input{data, err}
+	}()
+	var in input
+	select {
+	case in = <-come:
+	case <-ctx.Done():
+		in.err = ctx.Err()
+	}
+	switch {
+	case in.err != nil:
+		return nil, fmt.Errorf("%s: reading standard input: %w", what, in.err)
+	case len(in.data) > mostPiped:
+		return nil, fmt.Errorf("%s: standard input has more than the %d MiB that are read", what, mostPiped>>20)
+	}
+	return in.data, nil
+}
+
+// mostPiped is more than any scenario is.
+const mostPiped = 16 << 20
+
 func completeScenarios(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
@@ -42,26 +90,23 @@ func completeScenarios(_ *cobra.Command, args []string, _ string) ([]string, cob
 }
 
 // secret reads a one-line secret from a file, "-" being standard input.
-func (p *program) secret(flag, file string) (string, error) {
+func (p *program) secret(ctx context.Context, flag, file string) (string, error) {
 	var data []byte
 	var err error
 	if file == "-" {
-		data, err = io.ReadAll(io.LimitReader(p.stdin, 64<<10))
-	} else {
-		data, err = os.ReadFile(file)
+		data, err = p.piped(ctx, flag)
+	} else if data, err = os.ReadFile(file); err != nil {
+		err = fmt.Errorf("%s: %w", flag, err)
 	}
-	if err != nil {
-		return "", fmt.Errorf("%s: %w", flag, err)
-	}
-	return strings.TrimSpace(string(data)), nil
+	return strings.TrimSpace(string(data)), err
 }
 
 // keyFile reads a key; no file is no key.
-func (p *program) keyFile(flag, file string) (provisioning.Key, error) {
+func (p *program) keyFile(ctx context.Context, flag, file string) (provisioning.Key, error) {
 	if file == "" {
 		return nil, nil
 	}
-	text, err := p.secret(flag, file)
+	text, err := p.secret(ctx, flag, file)
 	if err != nil {
 		return nil, err
 	}
@@ -85,9 +130,9 @@ func readCA(file string) ([]byte, error) {
 }
 
 // groupKey is the enrollment group's key: the file's, or else the environment's.
-func (p *program) groupKey(file string) (provisioning.Key, error) {
+func (p *program) groupKey(ctx context.Context, file string) (provisioning.Key, error) {
 	if file != "" {
-		return p.keyFile("--group-key-file", file)
+		return p.keyFile(ctx, "--group-key-file", file)
 	}
 	text := p.getenv("DPS_GROUP_KEY")
 	if text == "" {
@@ -168,7 +213,7 @@ func (f *targetFlags) apply(p *program, cmd *cobra.Command, s scenarios.Scenario
 		return s, env, usage(cmd, "--webhook is called by the embedded DPS, and --endpoint names another; a DPS elsewhere has the webhook of its enrollment")
 	}
 	var err error
-	if env.GroupKey, err = p.groupKey(f.groupKeyFile); err != nil {
+	if env.GroupKey, err = p.groupKey(cmd.Context(), f.groupKeyFile); err != nil {
 		return s, env, err
 	}
 	if f.webhook != "" {
@@ -243,7 +288,7 @@ func (p *program) webhookURL(cmd *cobra.Command, flag, text, keyFile string) (st
 	}
 	key := p.getenv("DPSFLEET_FUNCTION_KEY")
 	if keyFile != "" {
-		if key, err = p.secret("--function-key-file", keyFile); err != nil {
+		if key, err = p.secret(cmd.Context(), "--function-key-file", keyFile); err != nil {
 			return "", err
 		}
 	}
@@ -286,7 +331,7 @@ func (f *targetFlags) applyTarget(p *program, cmd *cobra.Command, s scenarios.Sc
 	target.Webhook, target.Requests, target.HTTP = "", scenarios.Requests{}, scenarios.HTTP{}
 	target.Hubs = append(target.Hubs, f.hubs...)
 	target.Insecure = f.insecure
-	if target.DeviceKey, err = p.keyFile("--device-key-file", f.deviceKeyFile); err != nil {
+	if target.DeviceKey, err = p.keyFile(cmd.Context(), "--device-key-file", f.deviceKeyFile); err != nil {
 		return s, err
 	}
 	if f.ca != "" {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -70,16 +71,16 @@ func (p *program) keyOfGroup(cmd *cobra.Command, flags keyFlags) (provisioning.K
 	if flags.service != "" {
 		return p.askedKey(cmd, flags)
 	}
-	key, err := p.groupKey(flags.file)
+	key, err := p.groupKey(cmd.Context(), flags.file)
 	if err == nil && key == nil {
-		key, err = p.pipedKey()
+		key, err = p.pipedKey(cmd.Context())
 	}
 	return key, err
 }
 
 // askedKey asks the service API for the group's key.
 func (p *program) askedKey(cmd *cobra.Command, flags keyFlags) (provisioning.Key, error) {
-	text, err := p.secret("--service", flags.service)
+	text, err := p.secret(cmd.Context(), "--service", flags.service)
 	if err != nil {
 		return nil, err
 	}
@@ -109,8 +110,8 @@ func readRoots(file string) (*x509.CertPool, error) {
 }
 
 // pipedKey reads the key from standard input without being told to.
-func (p *program) pipedKey() (provisioning.Key, error) {
-	text, err := p.secret("standard input", "-")
+func (p *program) pipedKey(ctx context.Context) (provisioning.Key, error) {
+	text, err := p.secret(ctx, "the group's key", "-")
 	if err != nil {
 		return nil, err
 	}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"dpsfleet/metrics"
 	"dpsfleet/provisioning/wording"
 	"dpsfleet/scenarios"
 )
@@ -52,7 +53,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetIn(stdin)
 	root.SetOut(p.stdout)
 	root.SetErr(p.stderr)
-	code := p.exit(root.ExecuteContext(ctx))
+	code := p.exit(ctx, root.ExecuteContext(ctx))
 	if err := out.lost(); err != nil {
 		fmt.Fprintf(p.stderr, "dpsfleet: what was printed is not whole: %v\n", err)
 		code = max(code, exitCouldNot)
@@ -62,6 +63,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 
 type program struct {
 	stdin          io.Reader
+	pipedTo        string // who has read stdin; empty for nobody
 	stdout, stderr io.Writer
 	getenv         func(string) string
 	log            logFlags
@@ -97,7 +99,7 @@ nothing needs a subscription.`,
 }
 
 // exit prints what went wrong and returns the code that says so.
-func (p *program) exit(err error) int {
+func (p *program) exit(ctx context.Context, err error) int {
 	var verdict verdictError
 	var usage usageError
 	var mistakes scenarios.Mistakes
@@ -106,6 +108,9 @@ func (p *program) exit(err error) int {
 		return exitOK
 	case errors.As(err, &verdict):
 		return int(verdict)
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		fmt.Fprintln(p.stderr, "dpsfleet: interrupted")
+		return metrics.ExitInterrupted
 	case errors.As(err, &usage):
 		fmt.Fprintf(p.stderr, "dpsfleet: %s\n`%s --help` shows what there is.\n", wording.PrintableLines(usage.err.Error()), usage.verb)
 		return exitUsage

@@ -24,8 +24,9 @@ func (p *program) runCommand() *cobra.Command {
 		Use:   "run NAME|FILE",
 		Short: "Boot the fleets of a scenario and report where every device landed",
 		Long: `Run boots the fleets of a scenario, one that dpsfleet ships or a file of your
-own, and reports where every device landed. Without --endpoint it starts a DPS,
-hubs and the scenario's allocation policy of its own on this machine.
+own (- is standard input), and reports where every device landed. Without
+--endpoint it starts a DPS, hubs and the scenario's allocation policy of its own
+on this machine.
 
 Every boot is a line in the log (NDJSON), beside which X.run.json holds what is
 not one boot's. Exit codes: 0 all met, 3 something unmet, 4 this machine was the
@@ -79,7 +80,7 @@ type runFlags struct {
 }
 
 func (p *program) run(cmd *cobra.Command, name string, target *targetFlags, flags *runFlags) error {
-	s, err := readScenario(cmd, name)
+	s, err := p.readScenario(cmd, name)
 	if err != nil {
 		return err
 	}
@@ -186,7 +187,7 @@ func (p *program) tell(r metrics.Report, asJSON bool, setup *scenarios.SetupErro
 	case setup == nil:
 		err = report.Terminal(p.stdout, r, p.options())
 	case r.Log != "":
-		_, err = fmt.Fprintf(p.stdout, "stopped after %d boots        log: %s\n", r.Accounted, r.Log)
+		_, err = fmt.Fprintf(p.stdout, "stopped with %d of %d done        log: %s\n", r.Accounted, r.Due, r.Log)
 	}
 	if err != nil {
 		return fmt.Errorf("printing the report: %w", err)

@@ -104,7 +104,7 @@ func (p *program) stress(cmd *cobra.Command, url string, f *stressFlags) error {
 		return err
 	}
 	env := scenarios.Env{Version: version, TargetIsMine: f.targetIsMine, AboveQuota: f.aboveQuota}
-	s, err := f.load(cmd, &env)
+	s, err := f.load(p, cmd, &env)
 	if err != nil {
 		return err
 	}

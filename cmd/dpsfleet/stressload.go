@@ -65,7 +65,7 @@ func (f *stressFlags) readHTTP(cmd *cobra.Command) error {
 }
 
 // load is who calls, and when.
-func (f *stressFlags) load(cmd *cobra.Command, env *scenarios.Env) (scenarios.Scenario, error) {
+func (f *stressFlags) load(p *program, cmd *cobra.Command, env *scenarios.Env) (scenarios.Scenario, error) {
 	stages, err := f.stages(cmd)
 	if err != nil {
 		return scenarios.Scenario{}, err
@@ -75,7 +75,7 @@ func (f *stressFlags) load(cmd *cobra.Command, env *scenarios.Env) (scenarios.Sc
 	}
 	s := scenarios.Stress()
 	if f.scenario != "" {
-		if s, err = readScenario(cmd, f.scenario); err != nil {
+		if s, err = p.readScenario(cmd, f.scenario); err != nil {
 			return s, err
 		}
 	}

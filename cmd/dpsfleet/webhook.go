@@ -64,7 +64,7 @@ func (p *program) webhook(cmd *cobra.Command, flags *webhookFlags) error {
 	}
 	options := allocation.HandlerOptions{Policy: policy, Log: p.stdout}
 	if flags.functionKeyFile != "" {
-		key, err := p.secret("--function-key-file", flags.functionKeyFile)
+		key, err := p.secret(cmd.Context(), "--function-key-file", flags.functionKeyFile)
 		if err != nil {
 			return err
 		}
