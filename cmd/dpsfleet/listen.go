@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"dpsfleet/provisioning/emulator"
 	"dpsfleet/scenarios"
 )
 
@@ -44,7 +45,7 @@ func (f *emulateFlags) onThisMachine(cmd *cobra.Command) (bool, error) {
 // listen listens where the cloud asks to, and knows which flag said so. The
 // cloud's own policies listen as well, on free ports.
 func (f *emulateFlags) listen(network, address string) (net.Listener, error) {
-	listener, err := net.Listen(network, address)
+	listener, err := emulator.Listen(network, address)
 	if address == f.https {
 		return listener, listenError("--https", err)
 	}

@@ -30,7 +30,7 @@ func (cfg Config) orDefault() Config {
 		cfg.Answers = &realistic
 	}
 	if cfg.Listen == nil {
-		cfg.Listen = net.Listen
+		cfg.Listen = Listen
 	}
 	if cfg.Dial == nil {
 		cfg.Dial = new(net.Dialer).DialContext

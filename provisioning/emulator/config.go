@@ -53,7 +53,7 @@ type Config struct {
 	// the hubs, and what the emulator saw. Empty serves none. Without TLS it is
 	// HTTP in the clear.
 	HTTPS string
-	// Listen and Dial are the network; the operating system's if nil. A
+	// Listen and Dial are the network; the operating system's if nil, see Listen. A
 	// memnet.Network has both. Dial is for calls of the webhook.
 	Listen func(network, address string) (net.Listener, error)
 	Dial   func(ctx context.Context, network, address string) (net.Conn, error)

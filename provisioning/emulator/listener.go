@@ -120,6 +120,11 @@ func (c *Cloud) receive(v *visit, nc net.Conn) error {
 		return err
 	}
 	v.client = hello.ClientID
+	if hello.KeepAlive == 0 {
+		if err := keepAlive(nc); err != nil {
+			return fmt.Errorf("switching TCP's keep-alive on: %w", err)
+		}
+	}
 	v.talk, err = c.route(v.conn, hello, chainOf(nc))
 	return err
 }

@@ -1,0 +1,29 @@
+package emulator
+
+import (
+	"context"
+	"net"
+)
+
+// Listen is the operating system's network as devices are served on it: without TCP's
+// keep-alive, as they have MQTT's. Four of the system calls of a connection were for
+// it, and a probe every 15 s to each device that is held.
+func Listen(network, address string) (net.Listener, error) {
+	config := net.ListenConfig{KeepAlive: -1}
+	return config.Listen(context.Background(), network, address)
+}
+
+// keepAlive switches TCP's on, for a client that has switched MQTT's off
+// [MQTT-3.1.2-24]: that it has gone nobody would notice otherwise.
+func keepAlive(nc net.Conn) error {
+	for {
+		switch c := nc.(type) {
+		case *net.TCPConn:
+			return c.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true})
+		case interface{ NetConn() net.Conn }: // TLS, WebSocket
+			nc = c.NetConn()
+		default:
+			return nil
+		}
+	}
+}
