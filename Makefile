@@ -75,7 +75,7 @@ bench: ## measure a boot beside its limit on a quiet machine, into files under v
 		for held in tls13/1000 tls13/5000 tls13/9000 plain/1000 plain/5000 plain/9000; do \
 			$(MEASURE) ./scenarios -bench "^BenchmarkHeld$$/$$held$$" -benchtime 1x; done; \
 		for turn in 1 2 3; do \
-			$(MEASURE) ./scenarios -bench '^BenchmarkMemory$$/^1000$$' -benchtime 9x; \
+			$(MEASURE) ./scenarios -bench '^BenchmarkMemory$$/^1000$$' -benchtime 30x; \
 			$(MEASURE) ./scenarios -bench '^BenchmarkMemory$$/^10000$$' -benchtime 3x; \
 			$(MEASURE) ./scenarios -bench '^BenchmarkMemory$$/^100000$$' -benchtime 1x; done; \
 		$(MEASURE) ./fleet -bench '^BenchmarkArrivals20000$$' -benchtime 60000x -count 3; \

@@ -37,10 +37,10 @@ type way struct {
 }
 
 // BenchmarkBoot is boots a second to assigned, by static allocation and without a
-// wait, where the machine is the limit. What is compared takes turns of 2,000 boots and more,
-// 200 at a time, but for those of run, which are all due at once; each is a process of
-// its own, and so is the cloud. What one boot costs is in CPU and bytes allocated, of the devices'
-// process and of the cloud's.
+// wait, where the machine is the limit. What is compared takes turns of 2,000 boots or
+// 4,000, 200 at a time, but for those of run, which are all due at once; each is a
+// process of its own, and so is the cloud. What one boot costs is in CPU and bytes
+// allocated, of the devices' process and of the cloud's.
 func BenchmarkBoot(b *testing.B) {
 	turns := bootTurns()
 	for _, w := range []way{

@@ -121,7 +121,7 @@ func discard(ts *testscript.TestScript, args []string) {
 
 // command runs a command of a script and returns how it ended and all it said.
 func command(ts *testscript.TestScript, args []string) (code int, said string) {
-	sent := map[string]os.Signal{"interrupt": os.Interrupt, "terminate": syscall.SIGTERM}[args[0]]
+	sent := map[string]os.Signal{"interrupt": os.Interrupt, "terminate": syscall.SIGTERM, "hangup": syscall.SIGHUP}[args[0]]
 	if sent != nil {
 		args = args[1:]
 	}
