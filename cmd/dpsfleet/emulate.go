@@ -38,6 +38,7 @@ scenario. These are its defaults:
 		Example: `  dpsfleet emulate
   dpsfleet emulate mine.yaml --mqtt 127.0.0.1:18883 --ca-out ca.pem
   dpsfleet emulate --https 127.0.0.1:8443 --show-keys
+  dpsfleet emulate --mqtt 0.0.0.0:8883 --name dps --name 192.168.1.5 --group-key-out group.key
   dpsfleet emulate --webhook http://localhost:7071/api/HttpTrigger1
   dpsfleet run contoso-mixed --endpoint localhost:8883 --ca dpsfleet-ca.pem --id-scope 0ne00002193`,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -57,6 +58,7 @@ scenario. These are its defaults:
 	}
 	cmd.Flags().StringVar(&flags.mqtt, "mqtt", "127.0.0.1:8883", "`ADDR` to listen on for MQTT; port 0 picks a free one")
 	cmd.Flags().StringVar(&flags.https, "https", "", "`ADDR` to listen on for all that speaks HTTP, MQTT over WebSocket and the device API among it; left out, nothing does")
+	cmd.Flags().StringSliceVar(&flags.names, "name", nil, "the `HOST`s that clients elsewhere dial it by, names or IP addresses, the first as back ends are told; its certificate has them")
 	cmd.Flags().BoolVar(&flags.plain, "plain", false, "MQTT in the clear, without TLS")
 	cmd.Flags().StringVar(&flags.caOut, "ca-out", "dpsfleet-ca.pem", "`FILE` for the root certificate that clients are to trust")
 	cmd.Flags().StringVar(&flags.webhook, "webhook", "", "your own allocation function's `URL`, called instead of the scenario's policy")
@@ -77,6 +79,7 @@ type emulateFlags struct {
 	groupKeyFile, groupKeyOut                    string
 	targetIsMine                                 string
 	plain, fast                                  bool
+	names                                        []string
 	quotas, state                                string
 	out                                          outFiles
 	metrics                                      metricsFlags
@@ -120,6 +123,11 @@ func (p *program) emulate(cmd *cobra.Command, name string, flags *emulateFlags) 
 	if err := s.Guard(flags.targetIsMine); err != nil {
 		return err
 	}
+	for _, name := range flags.names {
+		if err := emulator.CheckName(name); err != nil {
+			return usage(cmd, "--name %w", err)
+		}
+	}
 	given, fallback, err := p.emulatedKey(cmd, flags)
 	if err != nil {
 		return err
@@ -128,6 +136,7 @@ func (p *program) emulate(cmd *cobra.Command, name string, flags *emulateFlags) 
 	config := s.Config(given, fallback)
 	config.Address = flags.mqtt
 	config.HTTPS = flags.https
+	config.Names = flags.names
 	config.Listen = flags.listen
 	config.TLS = !flags.plain
 	config.State = flags.state

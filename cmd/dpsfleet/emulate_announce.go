@@ -13,10 +13,6 @@ import (
 // announce says where the cloud is and how a client gets there, and "ready" once
 // a client could.
 func (p *program) announce(cloud *emulator.Cloud, s scenarios.Scenario, flags *emulateFlags) error {
-	host, port, err := net.SplitHostPort(cloud.Addr())
-	if err != nil {
-		return err
-	}
 	fmt.Fprintf(p.stdout, "DPS and hubs      %s (id scope %s)\n", cloud.Addr(), cloud.IDScope())
 	for _, hub := range s.Hubs() {
 		fmt.Fprintf(p.stdout, "linked hub        %s\n", hub)
@@ -34,10 +30,15 @@ func (p *program) announce(cloud *emulator.Cloud, s scenarios.Scenario, flags *e
 			return fmt.Errorf("--ca-out: %w", err)
 		}
 		fmt.Fprintf(p.stdout, "root certificate  %s\n", flags.caOut)
-		p.pointSDKs(host, port, flags.caOut)
+		if err := p.pointSDKs(cloud.Endpoint(), flags.caOut); err != nil {
+			return err
+		}
+		if host, _, _ := net.SplitHostPort(cloud.Addr()); net.ParseIP(host).IsUnspecified() && len(flags.names) == 0 {
+			fmt.Fprintln(p.stdout, "elsewhere         clients dial this machine by a name of its own: --name HOST puts it into the certificate")
+		}
 	}
-	if address := cloud.HTTPSAddr(); address != "" {
-		if err := p.pointHTTPS(address, flags); err != nil {
+	if cloud.HTTPSAddr() != "" {
+		if err := p.pointHTTPS(cloud, flags); err != nil {
 			return err
 		}
 		if err := flags.out.write(p, cloud, s.Hubs()); err != nil {
@@ -52,17 +53,19 @@ func (p *program) announce(cloud *emulator.Cloud, s scenarios.Scenario, flags *e
 }
 
 // pointSDKs prints a line for each SDK. Those with a fixed port need 8883.
-func (p *program) pointSDKs(host, port, ca string) {
-	if ip := net.ParseIP(host); ip != nil && (ip.IsLoopback() || ip.IsUnspecified()) {
-		host = "localhost"
+func (p *program) pointSDKs(endpoint, ca string) error {
+	host, port, err := net.SplitHostPort(endpoint)
+	if err != nil {
+		return err
 	}
-	fmt.Fprintf(p.stdout, "Node              NODE_EXTRA_CA_CERTS=%s; ProvisioningDeviceClient.create(%q, ...); hub: GatewayHostName=%s\n", ca, host+":"+port, host+":"+port)
-	fmt.Fprintf(p.stdout, "dpsfleet          --endpoint %s --ca %s\n", host+":"+port, ca)
+	fmt.Fprintf(p.stdout, "Node              NODE_EXTRA_CA_CERTS=%s; ProvisioningDeviceClient.create(%q, ...); hub: GatewayHostName=%s\n", ca, endpoint, endpoint)
+	fmt.Fprintf(p.stdout, "dpsfleet          --endpoint %s --ca %s\n", endpoint, ca)
 	if port != "8883" {
 		fmt.Fprintln(p.stdout, "C, Python, Java   dial port 8883 and no other: emulate with --mqtt 127.0.0.1:8883")
-		return
+		return nil
 	}
 	fmt.Fprintf(p.stdout, "C                 Prov_Device_Create(%q, ...); Prov_Device_SetOption(handle, OPTION_TRUSTED_CERT, <text of %s>)\n", host, ca)
 	fmt.Fprintf(p.stdout, "Python            ProvisioningDeviceClient.create_from_symmetric_key(provisioning_host=%q, server_verification_cert=<text of %s>, ...)\n", host, ca)
 	fmt.Fprintf(p.stdout, "C#, Java          globalDeviceEndpoint %q; put %s into the trust store\n", host, ca)
+	return nil
 }

@@ -65,16 +65,16 @@ func listenError(flag string, err error) error {
 
 // pointHTTPS says what is to be had over HTTP. Microsoft's SDKs have port 443
 // built in.
-func (p *program) pointHTTPS(address string, flags *emulateFlags) error {
-	_, port, err := net.SplitHostPort(address)
+func (p *program) pointHTTPS(cloud *emulator.Cloud, flags *emulateFlags) error {
+	_, port, err := net.SplitHostPort(cloud.HTTPSAddr())
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(p.stdout, "HTTPS             %s: MQTT over WebSocket at /$iothub/websocket, the device API at /SCOPE/registrations/ID/register\n", address)
+	fmt.Fprintf(p.stdout, "HTTPS             %s: MQTT over WebSocket at /$iothub/websocket, the device API at /SCOPE/registrations/ID/register\n", cloud.HTTPSAddr())
 	if flags.plain {
 		return nil
 	}
-	fmt.Fprintf(p.stdout, "dpsfleet          --network wss --endpoint %s --ca %s\n", net.JoinHostPort("localhost", port), flags.caOut)
+	fmt.Fprintf(p.stdout, "dpsfleet          --network wss --endpoint %s --ca %s\n", cloud.HTTPSEndpoint(), flags.caOut)
 	if port != "443" {
 		fmt.Fprintln(p.stdout, "SDKs              over WebSocket and HTTPS they dial port 443 and no other: emulate with --https 127.0.0.1:443 (it needs a privilege), or give Node's an agent with this port")
 	}

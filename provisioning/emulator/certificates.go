@@ -16,9 +16,9 @@ type certificates struct {
 	hubs      map[string]func() (*tls.Certificate, error)
 }
 
-func newCertificates(authority *provisioning.Authority, hubs []string) *certificates {
+func newCertificates(authority *provisioning.Authority, dps, hubs []string) *certificates {
 	c := &certificates{authority: authority, hubs: map[string]func() (*tls.Certificate, error){}}
-	c.dps = c.issue(dpsNames()...)
+	c.dps = c.issue(dps...)
 	for _, hub := range hubs {
 		c.hubs[strings.ToLower(hub)] = c.issue(hub)
 	}

@@ -55,6 +55,11 @@ func (cfg Config) Check() error {
 	if strings.ContainsAny(cfg.IDScope, "/ \t\r\n") {
 		say("the id scope %q has a slash or a space in it", cfg.IDScope)
 	}
+	for _, name := range cfg.Names {
+		if err := CheckName(name); err != nil {
+			say("the name %w", err)
+		}
+	}
 	if len(cfg.LinkedHubs) == 0 {
 		say("there is no linked hub: name at least one")
 	}

@@ -122,7 +122,7 @@ func (c *Cloud) prepareTLS() error {
 	if err != nil {
 		return err
 	}
-	c.certificates = newCertificates(authority, c.cfg.LinkedHubs)
+	c.certificates = newCertificates(authority, c.names(), c.cfg.LinkedHubs)
 	c.tls = c.certificates.config()
 	return nil
 }

@@ -48,6 +48,10 @@ type Config struct {
 	TLS bool
 	// Address to listen on; 127.0.0.1:0 if empty.
 	Address string
+	// Names are further host names and IP addresses that clients dial the cloud by, as
+	// in a network of containers. DPS's certificate has them; the first is in Endpoint
+	// and in connection strings.
+	Names []string
 	// HTTPS is the address of the HTTP face, which serves everything that speaks
 	// HTTP: MQTT over WebSocket, the device API, the service APIs of DPS and of
 	// the hubs, and what the emulator saw. Empty serves none. Without TLS it is

@@ -23,31 +23,13 @@ func (c *Cloud) ownerKey(policy string) func(name string) (provisioning.Key, boo
 	}
 }
 
-// faceHosts are what the HTTP face is called: the names in the certificates, the
-// hubs' and the address it listens on. [rest.Guard] takes them.
-func (c *Cloud) faceHosts() []string {
-	hosts := append(dpsNames(), c.cfg.LinkedHubs...)
-	if host, _, err := net.SplitHostPort(c.cfg.HTTPS); err == nil {
-		hosts = append(hosts, host)
-	}
-	return hosts
-}
-
-// dpsNames are what DPS is called.
-func dpsNames() []string {
-	return []string{"global.azure-devices-provisioning.net", "*.azure-devices-provisioning.net", "localhost", "127.0.0.1", "::1"}
-}
-
 // ServiceConnectionString is what back ends and Microsoft's service SDKs connect
 // to the service API of DPS with. It holds a key that may do everything there.
 // It is empty without an HTTP face.
 func (c *Cloud) ServiceConnectionString() string {
-	host, port, err := net.SplitHostPort(c.HTTPSAddr())
+	host, port, err := net.SplitHostPort(c.HTTPSEndpoint())
 	if err != nil {
 		return ""
-	}
-	if ip := net.ParseIP(host); ip != nil && (ip.IsLoopback() || ip.IsUnspecified()) {
-		host = "localhost"
 	}
 	return rest.ConnectionString{Host: host, Port: port, Policy: dpsOwner, Key: c.owners[dpsOwner]}.Text()
 }
