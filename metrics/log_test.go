@@ -1,6 +1,7 @@
 package metrics_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -131,6 +132,32 @@ func TestRunAloneSaysWhatIsLeft(t *testing.T) {
 	_, err := metrics.ReportLog(path)
 	if err == nil || !strings.Contains(err.Error(), "run.run.json is left, which says FAIL") {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestLogAloneThatIsNotWholeDoesNotPass(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "run.ndjson")
+	runLogged(t, path, 4)
+	os.Remove(strings.TrimSuffix(path, ".ndjson") + ".run.json")
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := data[:bytes.IndexByte(data, '\n')+1]
+	for name, c := range map[string]struct {
+		text []byte
+		want int
+	}{
+		"whole":     {first, metrics.ExitMet},
+		"cut short": {data[:len(first)+9], metrics.ExitUnmet},
+	} {
+		if err := os.WriteFile(path, c.text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r, err := metrics.ReportLog(path)
+		if err != nil || r.ExitCode() != c.want {
+			t.Errorf("%s: exit code %d, want %d: %v, %q", name, r.ExitCode(), c.want, err, r.Failures)
+		}
 	}
 }
 

@@ -44,6 +44,9 @@ func foldLog(path string, fed ...Fold) (*Collector, Report, error) {
 	switch {
 	case missing:
 		end.Notes = append(end.Notes, "without "+runPath(path)+" the scenario, its thresholds, the generator's health and the reconciliation are not known")
+		if len(notes) > 0 { // whatever it was may not have passed
+			end.Faults = append(end.Faults, "the log is not whole, and without "+runPath(path)+" nothing says what it lacks")
+		}
 	case info.Ended == nil:
 		end.Interrupted = true
 		end.Notes = append(end.Notes, "the run was killed: boots that had not ended are not in the log, and the cloud was not asked")

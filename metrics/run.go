@@ -78,7 +78,8 @@ type End struct {
 	Machine Machine `json:"machine,omitzero"`
 	// Cloud are the cloud's own totals by name.
 	Cloud map[string]int64 `json:"cloud,omitempty"`
-	// Faults are sentences that fail the run: a fault that touched nothing.
+	// Faults are sentences that fail the run: a fault that touched nothing, a log that
+	// is not whole.
 	Faults []string `json:"faults,omitempty"`
 	// Notes are sentences for the reader that fail nothing.
 	Notes []string `json:"notes,omitempty"`
