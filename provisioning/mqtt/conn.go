@@ -83,6 +83,7 @@ type Conn struct {
 
 	// What follows is the owner's.
 
+	layered   bool // over another connection, as TLS is
 	server    bool
 	connected bool      // CONNECT has come, or CONNACK
 	parked    bool      // the network looks after it since Park, till Ready
@@ -96,21 +97,22 @@ type Conn struct {
 	keepAlive time.Duration
 	active    time.Time // client: last wrote; server: last heard
 	pongBy    time.Time // set while a PINGREQ is unanswered
+	readBy    time.Time // the read deadline, where nobody else may have moved it; or zero
 	writeBy   time.Time // the write deadline
 
-	mu          sync.Mutex // guards what follows; never held across I/O
-	woken       bool       // by Wake, and nobody has heard it yet
-	closed      bool
-	forget      func() bool // ends the watch over the context
-	outbox      []Message
-	outboxBytes int
-	cause       error // why the connection is over
+	mu     sync.Mutex // guards what follows; never held across I/O
+	woken  bool       // by Wake, and nobody has heard it yet
+	closed bool
+	forget func() bool // ends the watch over the context
+	outbox []Message
+	cause  error // why the connection is over
 }
 
 // New takes over nc. The end of ctx ends the connection: a call that waits and
 // every later one returns context.Cause(ctx).
 func New(ctx context.Context, nc net.Conn, opt Options) *Conn {
-	c := &Conn{nc: nc, opt: opt.withDefaults(), gulp: newGulp(nc)}
+	_, layered := nc.(interface{ NetConn() net.Conn })
+	c := &Conn{nc: nc, opt: opt.withDefaults(), gulp: newGulp(nc), layered: layered}
 	c.Follow(ctx)
 	return c
 }

@@ -25,6 +25,7 @@ func (c *Conn) Park(until time.Time, resume func()) bool {
 		return false
 	}
 	// First the deadline, then a look: see wait.
+	c.readBy = time.Time{}
 	c.nc.SetReadDeadline(earlier(until, c.patience(time.Now())))
 	if c.hasWork() {
 		return false

@@ -43,14 +43,15 @@ func (c *Conn) Ready(until time.Time) (err error) {
 //
 // No wake is lost. Whoever wakes the owner first says why (in the outbox or as
 // the cause) and then sets a deadline in the past; the owner first sets its own
-// deadline and then looks. So if the owner looked too early to see the reason,
-// the deadline in the past is the later one and ends the read at once. If it did
-// see it, that deadline may still come, and ends a read for nothing.
+// deadline, if at all, and then looks. So if the owner looked too early to see the
+// reason, the deadline in the past is the later one and ends the read at once. If it
+// did see it, that deadline may still come, and ends a read for nothing.
 func (c *Conn) wait(until time.Time) (byte, error) {
 	for {
-		limit := c.patience(time.Now())
+		now := time.Now()
+		limit := c.patience(now)
 		c.parked = false
-		c.nc.SetReadDeadline(earlier(until, limit))
+		c.limitRead(earlier(until, limit), now)
 		if sent, err := c.flush(); err != nil {
 			return 0, err
 		} else if sent {
@@ -66,12 +67,13 @@ func (c *Conn) wait(until time.Time) (byte, error) {
 		if n > 0 {
 			return c.first[0], nil
 		}
+		c.readBy = time.Time{}
 		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 			return 0, c.end(err)
 		}
 		// First the keep-alive: where both have come, the owner may well call
 		// again at once, and again.
-		now := time.Now()
+		now = time.Now()
 		if reached(limit, now) {
 			if err := c.overdue(); err != nil {
 				return 0, c.end(err)
@@ -81,6 +83,16 @@ func (c *Conn) wait(until time.Time) (byte, error) {
 			return 0, os.ErrDeadlineExceeded
 		}
 	}
+}
+
+// limitRead has a read end at by, or before: a deadline that is earlier stays. Most
+// packets come long before either, and if not wait looks at the clock.
+func (c *Conn) limitRead(by, now time.Time) {
+	if now.Before(c.readBy) && (by.IsZero() || !by.Before(c.readBy)) {
+		return
+	}
+	c.readBy = by
+	c.nc.SetReadDeadline(by)
 }
 
 // bite reads the first byte of a packet, and more where that needs no buffer
@@ -196,7 +208,7 @@ func (c *Conn) fill(data []byte) (_ []byte, start, end int, err error) {
 		if len(data) == cap(data) {
 			data = slices.Grow(data, len(data))
 		}
-		n, err := c.readBy(data[len(data):cap(data)], by)
+		n, err := c.readOn(data[len(data):cap(data)], by)
 		if err != nil {
 			return nil, 0, 0, err
 		}
@@ -204,9 +216,10 @@ func (c *Conn) fill(data []byte) (_ []byte, start, end int, err error) {
 	}
 }
 
-// readBy reads at least one byte by an instant. A wake that was meant for wait
+// readOn reads at least one byte by an instant. A wake that was meant for wait
 // may end a read early; it reads on, and leaves the outbox for later.
-func (c *Conn) readBy(p []byte, by time.Time) (int, error) {
+func (c *Conn) readOn(p []byte, by time.Time) (int, error) {
+	c.readBy = time.Time{}
 	for {
 		c.nc.SetReadDeadline(by)
 		if err := c.over(); err != nil {

@@ -37,11 +37,13 @@ func (c *Conn) enqueue(m Message) error {
 		return c.cause
 	}
 	size := len(m.Topic) + len(m.Payload)
-	if len(c.outbox) == maxOutbox || c.outboxBytes+size > maxOutboxBytes {
+	for _, waiting := range c.outbox {
+		size += len(waiting.Topic) + len(waiting.Payload)
+	}
+	if len(c.outbox) == maxOutbox || size > maxOutboxBytes {
 		return ErrOutboxFull
 	}
 	c.outbox = append(c.outbox, m)
-	c.outboxBytes += size
 	return nil
 }
 
@@ -50,7 +52,7 @@ func (c *Conn) enqueue(m Message) error {
 func (c *Conn) flush() (bool, error) {
 	c.mu.Lock()
 	out, err := c.outbox, c.cause
-	c.outbox, c.outboxBytes = nil, 0
+	c.outbox = nil
 	c.mu.Unlock()
 	if err != nil {
 		return false, err
@@ -107,7 +109,8 @@ func (c *Conn) signal(kind PacketKind) error {
 // owed, all in one Write, which makes them one TLS record. The order is that of wait:
 // first the deadline, then a look, so that a Kick in between is not lost.
 func (c *Conn) write(kind PacketKind, add func([]byte) []byte) error {
-	c.limitWrite()
+	now := time.Now()
+	c.limitWrite(now)
 	if err := c.over(); err != nil {
 		return err
 	}
@@ -116,7 +119,7 @@ func (c *Conn) write(kind PacketKind, add func([]byte) []byte) error {
 	b := add(append((*buf)[:0], c.owed...))
 	c.owed = nil
 	_, err := c.nc.Write(b)
-	if c.gulp == nil {
+	if c.layered {
 		// TLS 1.3 may have to answer a KeyUpdate in the middle of a Read, much later:
 		// a deadline that has passed by then would end the connection.
 		c.nc.SetWriteDeadline(time.Time{})
@@ -128,16 +131,15 @@ func (c *Conn) write(kind PacketKind, add func([]byte) []byte) error {
 		return c.end(fmt.Errorf("writing %s: %w", kind, err))
 	}
 	if !c.server {
-		c.active = time.Now()
+		c.active = now
 	}
 	return nil
 }
 
 // limitWrite gives a packet at least half of Options.PacketTimeout: most are written at
 // once, and to move the deadline with each took a fiftieth of a boot.
-func (c *Conn) limitWrite() {
-	now := time.Now()
-	if c.gulp != nil && c.writeBy.Sub(now) > c.opt.PacketTimeout/2 {
+func (c *Conn) limitWrite(now time.Time) {
+	if !c.layered && c.writeBy.Sub(now) > c.opt.PacketTimeout/2 {
 		return
 	}
 	c.writeBy = now.Add(c.opt.PacketTimeout)
