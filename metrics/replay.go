@@ -44,7 +44,7 @@ func foldLog(path string, fed ...Fold) (*Collector, Report, error) {
 	switch {
 	case missing:
 		end.Notes = append(end.Notes, "without "+runPath(path)+" the scenario, its thresholds, the generator's health and the reconciliation are not known")
-		if len(notes) > 0 { // whatever it was may not have passed
+		if len(notes) > 0 { // the boots that it lacks may have failed
 			end.Faults = append(end.Faults, "the log is not whole, and without "+runPath(path)+" nothing says what it lacks")
 		}
 	case info.Ended == nil:

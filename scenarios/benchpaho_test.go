@@ -15,8 +15,8 @@ import (
 )
 
 // paho boots n devices on Paho's full client, with the same TLS settings and the
-// same packets as ours. It dials as it comes, within 30 s as ours do, and remembers the
-// cloud's chain as well.
+// same packets as ours. It dials as it comes, within 30 s where ours have 10 s, and
+// remembers the cloud's chain as well.
 func (t *booter) paho(n int) error {
 	return repeat(n, func() error { return t.pahoBoot(t.next()) })
 }

@@ -123,8 +123,8 @@ func (p *program) emulate(cmd *cobra.Command, name string, flags *emulateFlags) 
 	if err := s.Guard(flags.targetIsMine); err != nil {
 		return err
 	}
-	for _, name := range flags.names {
-		if err := emulator.CheckName(name); err != nil {
+	for _, host := range flags.names {
+		if err := emulator.CheckName(host); err != nil {
 			return usage(cmd, "--name %w", err)
 		}
 	}
