@@ -9,8 +9,9 @@ import (
 // Progress is a run at one moment.
 type Progress struct {
 	Elapsed time.Duration
-	Planned int // devices in all, as far as is known
-	Due     int // boots begun or dropped
+	Direct  bool // what ends is calls of a webhook, see RunInfo
+	Planned int  // devices in all, as far as is known
+	Due     int  // boots begun or dropped
 	Ended   int
 	// Unexpected are those of Ended that met no expectation.
 	Unexpected int
@@ -35,7 +36,7 @@ type FleetProgress struct {
 // Progress is where the run stands. It also writes out what the log holds back,
 // and the folds tick.
 func (c *Collector) Progress(now time.Time) Progress {
-	p := Progress{Elapsed: now.Sub(c.info.Started)}
+	p := Progress{Elapsed: now.Sub(c.info.Started), Direct: c.info.Direct}
 	for i, f := range c.fleets {
 		fleet := FleetProgress{
 			Name:       f.name,

@@ -33,7 +33,11 @@ func standing(p metrics.Progress) string {
 	if p.Planned > 0 {
 		fmt.Fprintf(&b, " of %s", thousands(p.Planned))
 	}
-	fmt.Fprintf(&b, " booted  %.0f/s", p.Recent)
+	done := "booted"
+	if p.Direct {
+		done = "called"
+	}
+	fmt.Fprintf(&b, " %s  %.0f/s", done, p.Recent)
 	if p.Left > 0 {
 		fmt.Fprintf(&b, "  about %s left", wholeSeconds(max(p.Left, time.Second)))
 	}

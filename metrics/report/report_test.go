@@ -250,6 +250,10 @@ func TestProgressLine(t *testing.T) {
 	if got := report.Progress(p, report.Options{}); got != want {
 		t.Errorf("%s\nwant %s", got, want)
 	}
+	p.Direct = true
+	if got := report.Progress(p, report.Options{}); !strings.HasPrefix(got, "12s  700 of 1,000 called  58/s") {
+		t.Errorf("of stress %q", got)
+	}
 	if got := report.Progress(p, report.Options{Width: 10}); got != "12s  700 …" {
 		t.Errorf("cut to %q", got)
 	}
