@@ -75,7 +75,7 @@ func Life(b metrics.Boot) string {
 		if e.To == device.Off || e.To == device.Failed {
 			to = string(b.Outcome)
 		}
-		steps = append(steps, metrics.Millis(e.In).String()+" "+to)
+		steps = append(steps, metrics.Millis(e.In).String()+" → "+to)
 	}
 	return strings.Join(steps, "; ")
 }

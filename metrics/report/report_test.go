@@ -237,7 +237,7 @@ func TestExplain(t *testing.T) {
 }
 
 func TestLifeOnOneLine(t *testing.T) {
-	want := "3ms dialing; 1ms securing; 9ms registering; 54ms assigning; 6.0s joining; 20ms twinning; 5ms online"
+	want := "3ms → dialing; 1ms → securing; 9ms → registering; 54ms → assigning; 6.0s → joining; 20ms → twinning; 5ms → online"
 	if got := report.Life(boot("toasters", "a", toastersHub)); got != want {
 		t.Errorf("%s\nwant %s", got, want)
 	}
