@@ -16,11 +16,14 @@ const (
 	maxMarks  = 10
 )
 
-// rate is how many boots a second ended in the last ten seconds, or since the
-// run's start where that is later.
+// rate is how many boots a second ended in the last ten seconds, or since none had
+// where that is later: that the first take their time is nothing that slows the rest.
 func (p *pace) rate(started, now time.Time, ended int) float64 {
 	if len(p.marks) == 0 {
 		p.marks = append(p.marks, mark{at: started})
+	}
+	if ended == 0 {
+		p.marks = append(p.marks[:0], mark{at: now})
 	}
 	oldest := p.marks[0]
 	if now.Sub(p.marks[len(p.marks)-1].at) >= markEvery {

@@ -200,6 +200,19 @@ func TestProgress(t *testing.T) {
 	}
 }
 
+func TestWhatIsLeftIsReckonedFromTheFirstThatEnded(t *testing.T) {
+	c := collector(t, contoso(t))
+	for second := range 7 {
+		if p := c.Progress(start.Add(time.Duration(second) * time.Second)); p.Recent != 0 || p.Left != 0 {
+			t.Fatalf("after %d s, and none has ended: %v/s, %v left", second, p.Recent, p.Left)
+		}
+	}
+	playContoso(c, 100, 0, 0)
+	if p := c.Progress(start.Add(8 * time.Second)); p.Recent != 50 || p.Left != 18*time.Second {
+		t.Errorf("after two seconds in which 100 of 1,000 ended %v/s, %v left", p.Recent, p.Left)
+	}
+}
+
 func TestPlacesAreBounded(t *testing.T) {
 	c := collector(t, metrics.RunInfo{})
 	for i := range 500 {
