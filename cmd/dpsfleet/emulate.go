@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"strings"
@@ -64,7 +66,7 @@ scenario. These are its defaults:
 	cmd.Flags().StringVar(&flags.webhook, "webhook", "", "your own allocation function's `URL`, called instead of the scenario's policy")
 	cmd.Flags().StringVar(&flags.functionKeyFile, "function-key-file", "", "`FILE` with that function's key (- is standard input)")
 	cmd.Flags().StringVar(&flags.groupKeyFile, "group-key-file", "", "`FILE` with the enrollment group's key (- is standard input); otherwise DPS_GROUP_KEY")
-	cmd.Flags().StringVar(&flags.groupKeyOut, "group-key-out", "", "`FILE` for a key of the enrollment group that is made")
+	cmd.Flags().StringVar(&flags.groupKeyOut, "group-key-out", "", "`FILE` with a key of the enrollment group, which is made unless it is there")
 	cmd.Flags().StringVar(&flags.targetIsMine, "target-is-mine", "", "the `HOST` of --webhook, beyond this machine, that is yours to load")
 	cmd.Flags().StringVar(&flags.quotas, "quotas", "", "the `LIMITS` that DPS and hubs keep to: none, real, or a factor as 10x and 0.1x; otherwise the scenario's")
 	cmd.Flags().StringVar(&flags.state, "state", "", "`FILE` in which enrollments, registrations, twins, messages and certificates outlive emulate; it holds secrets")
@@ -178,7 +180,10 @@ func (p *program) emulatedKey(cmd *cobra.Command, flags *emulateFlags) (given, f
 	if err != nil {
 		return nil, nil, err
 	}
-	given, err = p.groupKey(cmd.Context(), flags.groupKeyFile)
+	if flags.groupKeyFile != "" && flags.groupKeyOut != "" {
+		return nil, nil, usage(cmd, "--group-key-file and --group-key-out are two places for the group's key; name one")
+	}
+	given, err = p.givenKey(cmd.Context(), flags)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -187,14 +192,28 @@ func (p *program) emulatedKey(cmd *cobra.Command, flags *emulateFlags) (given, f
 		return nil, nil, errors.New("everybody knows the tutorial's group key; beyond this machine, use another")
 	case given != nil:
 		return given, nil, nil
-	case flags.groupKeyOut != "":
-		made := provisioning.NewKey()
-		return made, nil, writeNew(flags.groupKeyOut, []byte(made.Base64()+"\n"), 0o600)
 	case !here:
 		return nil, nil, usage(cmd, "beyond this machine the tutorial's group key is not taken; name one with --group-key-file, or --group-key-out FILE to have one made")
 	}
 	fallback, err = provisioning.ParseKey(scenarios.TutorialGroupKey)
 	return nil, fallback, err
+}
+
+// givenKey is the group's key that a flag or the environment says, or nil. A file that
+// --group-key-out has made before is taken as it is: clients have that key.
+func (p *program) givenKey(ctx context.Context, flags *emulateFlags) (provisioning.Key, error) {
+	if flags.groupKeyOut == "" {
+		return p.groupKey(ctx, flags.groupKeyFile)
+	}
+	made := provisioning.NewKey()
+	err := writeNew(flags.groupKeyOut, []byte(made.Base64()+"\n"), 0o600)
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return p.keyFile(ctx, "--group-key-out", flags.groupKeyOut)
+	case err != nil:
+		return nil, fmt.Errorf("--group-key-out: %w", err)
+	}
+	return made, nil
 }
 
 func isTutorials(key provisioning.Key) bool { return key.Base64() == scenarios.TutorialGroupKey }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"os"
@@ -24,7 +25,7 @@ func (p *program) announce(cloud *emulator.Cloud, s scenarios.Scenario, flags *e
 		}
 		fmt.Fprintf(p.stdout, "%s %s%s\n", kind, wording.Printable(e.ID()), proofOf(cloud, e, s, flags))
 	}
-	fmt.Fprintln(p.stdout, "device key        `dpsfleet key --registration-id ID` derives one from its group's")
+	fmt.Fprintf(p.stdout, "device key        `dpsfleet key --group-key-file %s --registration-id ID` derives one from its group's\n", cmp.Or(flags.groupKeyOut, flags.groupKeyFile, "FILE"))
 	if !flags.plain {
 		if err := os.WriteFile(flags.caOut, cloud.CA(), 0o644); err != nil {
 			return fmt.Errorf("--ca-out: %w", err)
