@@ -25,8 +25,8 @@ type Log struct {
 // what is known before the run. It overwrites nothing: a log that exists is an
 // error.
 func CreateLog(path string, info RunInfo) (*Log, error) {
-	if !strings.HasSuffix(strings.TrimSuffix(path, ".zst"), ".ndjson") {
-		return nil, fmt.Errorf("the log %s must be called something.ndjson or something.ndjson.zst", path)
+	if err := ndjson.CheckName(path); err != nil {
+		return nil, fmt.Errorf("the log %w", err)
 	}
 	l := &Log{path: path, runPath: runPath(path)}
 	if err := cmp.Or(refuseExisting(path), refuseExisting(l.runPath)); err != nil {

@@ -23,7 +23,7 @@ type HTTP struct {
 	KeepAlive *bool `json:"keepAlive,omitempty"`
 	// Connections is how many there are at most; calls wait for one. Left out,
 	// there is no limit.
-	Connections int `json:"connections,omitempty" jsonschema:"minimum=1"`
+	Connections int `json:"connections,omitempty" jsonschema:"minimum=1,maximum=1000000"`
 	// Headers go with every call.
 	Headers map[string]string `json:"headers,omitempty"`
 }

@@ -15,7 +15,7 @@ type TLS struct {
 type Limits struct {
 	// InFlight is how many boots may run at once; one more is dropped. Left
 	// out, there is no limit.
-	InFlight int `json:"inFlight,omitempty" jsonschema:"minimum=1"`
+	InFlight int `json:"inFlight,omitempty" jsonschema:"minimum=1,maximum=10000000"`
 	// Boot is how long a boot may take; 10m.
 	Boot Duration `json:"boot,omitempty"`
 	// Dial, TLS and Answer are for a TCP connection, a handshake and any one
@@ -25,7 +25,7 @@ type Limits struct {
 	Answer Duration `json:"answer,omitempty"`
 	// Attempts is how often in a row a server may refuse to talk before a boot
 	// gives up; 4.
-	Attempts int `json:"attempts,omitempty" jsonschema:"minimum=1"`
+	Attempts int `json:"attempts,omitempty" jsonschema:"minimum=1,maximum=1000000"`
 	// Token is the life of a SAS token; 1h. A device that stays online renews it when
 	// nine tenths are over.
 	Token Duration `json:"token,omitempty"`

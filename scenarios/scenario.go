@@ -23,7 +23,7 @@ type Scenario struct {
 	About string `json:"about,omitempty"`
 	// Seed decides everything that chance does: the same seed gives the same
 	// devices, payloads, arrivals and faults.
-	Seed uint64 `json:"seed,omitempty"`
+	Seed uint64 `json:"seed,omitempty" jsonschema:"minimum=0,maximum=18446744073709551615"`
 	// Cloud is the one that dpsfleet brings along.
 	Cloud *Cloud `json:"cloud,omitempty"`
 	// Target is somebody else's, instead of a cloud of ours.

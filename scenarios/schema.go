@@ -46,6 +46,7 @@ func formats() map[string]func(string) error {
 func compileSchema() (*jsonschema.Schema, error) {
 	c := jsonschema.NewCompiler()
 	c.AssertFormat()
+	c.RegisterFormat(&jsonschema.Format{Name: digitsFormat, Validate: checkDigits})
 	for name, check := range formats() {
 		c.RegisterFormat(&jsonschema.Format{Name: name, Validate: func(v any) error {
 			if text, ok := v.(string); ok {
@@ -58,11 +59,40 @@ func compileSchema() (*jsonschema.Schema, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the schema: %w", err)
 	}
+	wantDigits(doc)
 	const url = "scenario.schema.json"
 	if err := c.AddResource(url, doc); err != nil {
 		return nil, fmt.Errorf("reading the schema: %w", err)
 	}
 	return c.Compile(url)
+}
+
+const digitsFormat = "digits"
+
+// wantDigits gives each whole number of a schema a format: to JSON Schema 1e3 and 7.0
+// are whole too, and encoding/json reads neither into an int.
+func wantDigits(schema any) {
+	switch s := schema.(type) {
+	case map[string]any:
+		if s["type"] == "integer" {
+			s["format"] = digitsFormat
+		}
+		for _, part := range s {
+			wantDigits(part)
+		}
+	case []any:
+		for _, part := range s {
+			wantDigits(part)
+		}
+	}
+}
+
+func checkDigits(v any) error {
+	n, ok := v.(json.Number)
+	if !ok || !strings.ContainsAny(n.String(), ".eE") {
+		return nil
+	}
+	return fmt.Errorf("%.40s is to be written in digits alone", n)
 }
 
 // flaw is one violation of the schema, at a JSON pointer.

@@ -72,6 +72,8 @@ func ofItsOwn(t reflect.Type) *jsonschema.Schema {
 		return &jsonschema.Schema{Type: "object"}
 	case reflect.TypeFor[provisioning.Key]():
 		return text("dps-key")
+	case reflect.TypeFor[provisioning.Code](): // of an error, in the first three digits
+		return &jsonschema.Schema{Type: "integer", Minimum: "400000", Maximum: "599999"}
 	case reflect.TypeFor[scenarios.Duration]():
 		return text("dps-duration")
 	case reflect.TypeFor[scenarios.Window]():

@@ -30,8 +30,8 @@ hubs. It warns of hubs that a policy seeks and that are not linked. It starts no
 			if err != nil {
 				return err
 			}
-			if scale <= 0 || scale > 1e6 {
-				return usage(cmd, "--scale %v is not a number above 0 and up to 1,000,000", scale)
+			if err := checkScale(cmd, scale); err != nil {
+				return err
 			}
 			if scale != 1 {
 				s = s.Scaled(scale)

@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
+	"dpsfleet/provisioning/ndjson"
 	"dpsfleet/scenarios"
 )
 
@@ -21,6 +22,11 @@ func (f *recordFlags) add(cmd *cobra.Command) {
 func (f *recordFlags) record(cmd *cobra.Command) (scenarios.Record, error) {
 	if len(f.redact) > 0 && f.path == "" {
 		return scenarios.Record{}, usage(cmd, "--redact is for what --record writes, which is not given")
+	}
+	if f.path != "" {
+		if err := ndjson.CheckName(f.path); err != nil {
+			return scenarios.Record{}, usage(cmd, "--record: %w", err)
+		}
 	}
 	return scenarios.Record{Path: f.path, Redact: f.redact}, nil
 }

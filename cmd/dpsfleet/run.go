@@ -14,6 +14,7 @@ import (
 
 	"dpsfleet/metrics"
 	"dpsfleet/metrics/report"
+	"dpsfleet/provisioning/ndjson"
 	"dpsfleet/scenarios"
 )
 
@@ -91,8 +92,8 @@ func (p *program) run(cmd *cobra.Command, name string, target *targetFlags, flag
 	if cmd.Flags().Changed("seed") {
 		s.Seed = flags.seed
 	}
-	if flags.scale <= 0 || flags.scale > 1e6 {
-		return usage(cmd, "--scale %v is not a number above 0 and up to 1,000,000", flags.scale)
+	if err := checkScale(cmd, flags.scale); err != nil {
+		return err
 	}
 	if flags.scale != 1 {
 		s = s.Scaled(flags.scale)
@@ -103,14 +104,27 @@ func (p *program) run(cmd *cobra.Command, name string, target *targetFlags, flag
 	return p.play(cmd, s, env, flags)
 }
 
+// checkScale is for run and check; NaN is above nothing.
+func checkScale(cmd *cobra.Command, scale float64) error {
+	if scale > 0 && scale <= 1e6 {
+		return nil
+	}
+	return usage(cmd, "--scale %v is not a number above 0 and up to 1,000,000", scale)
+}
+
 // play runs a scenario and tells what became of it.
 func (p *program) play(cmd *cobra.Command, s scenarios.Scenario, env scenarios.Env, flags *runFlags) error {
-	if !flags.noLog {
-		env.LogPath = flags.log
-		if env.LogPath == "" {
-			env.LogNumbered = true
-			env.LogPath = s.Name + "-" + time.Now().UTC().Format("20060102T150405Z") + shardSuffix(env) + ".ndjson"
+	switch {
+	case flags.noLog && flags.log != "":
+		return usage(cmd, "--log names a log, and --no-log wants none; say one of the two")
+	case flags.log != "":
+		if err := ndjson.CheckName(flags.log); err != nil {
+			return usage(cmd, "--log: %w", err)
 		}
+		env.LogPath = flags.log
+	case !flags.noLog:
+		env.LogNumbered = true
+		env.LogPath = s.Name + "-" + time.Now().UTC().Format("20060102T150405Z") + shardSuffix(env) + ".ndjson"
 	}
 	if loads := s.Loads(); loads != "" && env.TargetIsMine != "" {
 		fmt.Fprintf(p.stderr, "loading %s\n", loads)

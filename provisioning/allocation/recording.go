@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -46,8 +45,8 @@ type Recording struct {
 // deviceRuntimeContext.payload.owner, whose values are never written; they are
 // looked for in requests and in answers.
 func CreateRecording(path string, info RecordingInfo) (*Recording, error) {
-	if !strings.HasSuffix(strings.TrimSuffix(path, ".zst"), ".ndjson") {
-		return nil, fmt.Errorf("the recording %s must be called something.ndjson or something.ndjson.zst", path)
+	if err := ndjson.CheckName(path); err != nil {
+		return nil, fmt.Errorf("the recording %w", err)
 	}
 	r := &Recording{path: path}
 	for _, text := range info.Redacted {

@@ -26,7 +26,7 @@ type Settings struct {
 	// time; 400207.
 	Unreachable provisioning.Code `json:"unreachable,omitzero"`
 	// OddPayload says what becomes of a payload that is not an object; drop.
-	OddPayload PayloadRule `json:"oddPayload,omitempty"`
+	OddPayload PayloadRule `json:"oddPayload,omitempty" jsonschema:"enum=drop,enum=fail,enum=pass"`
 }
 
 // PayloadRule says what becomes of a payload that is no JSON object, which the

@@ -73,7 +73,7 @@ type Undocumented struct {
 	// without; by default the old ones stay.
 	ReplaceMakesKeys bool `json:"replaceMakesKeys,omitempty"`
 	// HubDisabledConnack is a hub's CONNACK code for a disabled device; 5.
-	HubDisabledConnack byte `json:"hubDisabledConnack,omitempty"`
+	HubDisabledConnack byte `json:"hubDisabledConnack,omitempty" jsonschema:"minimum=1,maximum=5"`
 	// WebhookTimeout is for one call of a webhook; 30 s. Drawn once for each
 	// registration if it is a range.
 	WebhookTimeout Span `json:"webhookTimeout,omitzero"`

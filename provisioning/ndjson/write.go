@@ -3,6 +3,7 @@ package ndjson
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"strings"
@@ -43,6 +44,14 @@ const frameSize = 256 << 10
 
 // together is how long a line may wait for others after one was written.
 const together = 5 * time.Millisecond
+
+// CheckName says how a file of lines is to be called, unless path is.
+func CheckName(path string) error {
+	if !strings.HasSuffix(strings.TrimSuffix(path, zst), ".ndjson") {
+		return fmt.Errorf("%s must be called something.ndjson or something.ndjson.zst", path)
+	}
+	return nil
+}
 
 // Create makes the file path, which must not exist.
 func Create(path string) (*Writer, error) {
