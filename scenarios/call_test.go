@@ -34,20 +34,26 @@ func calling(t *testing.T, s scenarios.Scenario, handler http.Handler) metrics.R
 
 func callingAs(t *testing.T, s scenarios.Scenario, env scenarios.Env, handler http.Handler) metrics.Report {
 	t.Helper()
-	var network memnet.Network
-	listener, err := network.Listen("tcp", webhookAddress)
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := &http.Server{Handler: handler}
-	go server.Serve(listener)
-	defer server.Close()
-	env.Dial, env.TargetIsMine, env.AboveQuota = network.Dial, "webhook.contoso.test", true
+	env.Dial, env.TargetIsMine, env.AboveQuota = serving(t, handler).Dial, "webhook.contoso.test", true
 	r, err := scenarios.Run(t.Context(), s, env)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return r
+}
+
+// serving is a network on which a webhook is served until the test ends.
+func serving(t *testing.T, webhook http.Handler) *memnet.Network {
+	t.Helper()
+	network := new(memnet.Network)
+	listener, err := network.Listen("tcp", webhookAddress)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: webhook}
+	go server.Serve(listener)
+	t.Cleanup(func() { server.Close() })
+	return network
 }
 
 // oneCall is a scenario of one call, of which anything is expected.

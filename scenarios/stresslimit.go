@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strconv"
 	"time"
 
 	"dpsfleet/fleet"
@@ -100,7 +101,7 @@ func (f Found) next(rate, most float64) (next float64, more bool) {
 
 // round is one run at a rate.
 func (s Scenario) round(ctx context.Context, env Env, search Search, rate float64, first int) (Round, int, error) {
-	shape, err := fleet.ParseShape(fmt.Sprintf("constant %g/s", rate))
+	shape, err := fleet.ParseShape("constant " + strconv.FormatFloat(rate, 'f', -1, 64) + "/s")
 	if err != nil {
 		return Round{}, 0, err
 	}

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"dpsfleet/metrics"
-	"dpsfleet/provisioning/memnet"
 	"dpsfleet/scenarios"
 )
 
@@ -30,14 +29,7 @@ func TestLimitOfAWebhookIsFound(t *testing.T) {
 			}
 			io.WriteString(w, toasterAnswer)
 		})
-		var network memnet.Network
-		listener, err := network.Listen("tcp", webhookAddress)
-		if err != nil {
-			t.Fatal(err)
-		}
-		server := &http.Server{Handler: webhook}
-		go server.Serve(listener)
-		defer server.Close()
+		network := serving(t, webhook)
 		env := scenarios.Env{Dial: network.Dial, TargetIsMine: "webhook.contoso.test", AboveQuota: true}
 		found, err := scenarios.FindLimit(t.Context(), s, env, scenarios.Search{
 			First: 5, Most: 1000, For: time.Second, Round: func(r scenarios.Round) {
@@ -47,6 +39,19 @@ func TestLimitOfAWebhookIsFound(t *testing.T) {
 		})
 		if err != nil || found.Highest < 22 || found.Highest > most || found.Failed == nil || len(found.Failed.GaveWay) == 0 {
 			t.Errorf("%+v after %v, %v", found, rates, err)
+		}
+	})
+}
+
+func TestHighestRateThatIsTriedIsTried(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		network := serving(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, toasterAnswer) }))
+		env := scenarios.Env{Dial: network.Dial, TargetIsMine: "webhook.contoso.test", AboveQuota: true}
+		found, err := scenarios.FindLimit(t.Context(), oneCall(metrics.Expectation{}), env, scenarios.Search{
+			First: 600_000, Most: 1e6, For: 10 * time.Microsecond,
+		})
+		if err != nil || found.Highest != 1e6 {
+			t.Errorf("%+v, %v", found, err)
 		}
 	})
 }

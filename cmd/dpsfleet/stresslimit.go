@@ -20,7 +20,7 @@ const (
 
 func (p *program) findLimit(cmd *cobra.Command, s scenarios.Scenario, env scenarios.Env, f *stressFlags) error {
 	if !(f.maxRate >= 1 && f.maxRate <= 1e6) { // nor is NaN
-		return usage(cmd, "--max-rate %v is not a rate from 1 to 1,000,000 a second", f.maxRate)
+		return usage(cmd, "--max-rate %.0f is not a rate from 1 to 1,000,000 a second", f.maxRate)
 	}
 	if f.run.log != "" || f.run.record.path != "" || f.run.json || f.run.watch.asked() || f.run.files != (reportFlags{}) {
 		return usage(cmd, "--find-limit is many runs: --log, --record, --json, --metrics, --ui and files for a report are for one")
