@@ -70,7 +70,8 @@ bench: ## measure a boot beside its limit on a quiet machine, into files under v
 	{ sed -n '/^# [A-Z]/p' $(BENCH)/now.txt; echo "# $$(date +%F), $$($(GO) env GOVERSION), $$(uname -sr), $$(nproc) cores"; \
 		for turn in 1 2 3 4 5; do \
 			$(MEASURE) ./scenarios -bench '^BenchmarkBoot$$/^tls' -benchtime 3x; \
-			$(MEASURE) ./scenarios -bench '^BenchmarkBoot$$/^(plain|memory)' -benchtime 4x; done; \
+			$(MEASURE) ./scenarios -bench '^BenchmarkBoot$$/^plain' -benchtime 8x; \
+			$(MEASURE) ./scenarios -bench '^BenchmarkBoot$$/^memory' -benchtime 4x; done; \
 		$(MEASURE) ./scenarios -bench '^BenchmarkBootNode$$' -benchtime 1x -count 3; \
 		for held in tls13/1000 tls13/5000 tls13/9000 plain/1000 plain/5000 plain/9000; do \
 			$(MEASURE) ./scenarios -bench "^BenchmarkHeld$$/$$held$$" -benchtime 1x; done; \

@@ -7,9 +7,11 @@ import (
 
 // Listen is the operating system's network as devices are served on it: without TCP's
 // keep-alive, as they have MQTT's. Four of the system calls of a connection were for
-// it, and a probe every 15 s to each device that is held.
+// it, and a probe every 15 s to each device that is held. And it is TCP, not Multipath
+// TCP, which Go listens for by itself and no device of ours asks for.
 func Listen(network, address string) (net.Listener, error) {
 	config := net.ListenConfig{KeepAlive: -1}
+	config.SetMultipathTCP(false)
 	return config.Listen(context.Background(), network, address)
 }
 
