@@ -19,10 +19,12 @@ func TestListenIsForTCPAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	raw.Control(func(fd uintptr) {
+	if err := raw.Control(func(fd uintptr) {
 		protocol, err := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_PROTOCOL)
 		if err != nil || protocol != unix.IPPROTO_TCP {
 			t.Errorf("it listens for protocol %d, %v; Multipath TCP is %d", protocol, err, unix.IPPROTO_MPTCP)
 		}
-	})
+	}); err != nil {
+		t.Fatal(err)
+	}
 }
