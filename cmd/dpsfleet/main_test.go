@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strconv"
 	"strings"
 	"syscall"
@@ -132,6 +133,13 @@ func command(ts *testscript.TestScript, args []string) (code int, said string) {
 	cmd.Dir = ts.MkAbs(".")
 	cmd.Env = append(os.Environ(), "PATH="+ts.Getenv("PATH"), "DPS_GROUP_KEY=", "DPSFLEET_FUNCTION_KEY="+ts.Getenv("DPSFLEET_FUNCTION_KEY"))
 	cmd.Stdout, cmd.Stderr = &out, &problems
+	if sent != nil {
+		// Under nohup we ignore SIGHUP, and so would the command: what is ignored
+		// is inherited, what is caught is not.
+		caught := make(chan os.Signal, 1)
+		signal.Notify(caught, sent)
+		defer signal.Stop(caught)
+	}
 	ts.Check(cmd.Start())
 	if sent != nil {
 		defer time.AfterFunc(3*time.Second, func() { cmd.Process.Signal(sent) }).Stop()
