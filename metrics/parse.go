@@ -178,6 +178,9 @@ func (t *Threshold) readValue(w word) error {
 		return w.errorf("%s is held against %s, not %q", subject, wanted, w.text)
 	}
 	t.value = value
+	if t.never() {
+		return w.errorf("no run can meet it: nothing is %s %s", t.op, t.limit)
+	}
 	return nil
 }
 

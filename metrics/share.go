@@ -30,5 +30,8 @@ func parseShare(text string) (Threshold, error) {
 	if !ok {
 		return Threshold{}, fmt.Errorf(`share: %.40q is not a comparison with a percentage, such as ">= 99%%"`, text)
 	}
+	if t.never() {
+		return Threshold{}, fmt.Errorf("share: no run can meet it: nothing is %s %s", t.op, t.limit)
+	}
 	return t, nil
 }

@@ -193,6 +193,11 @@ func (t Threshold) holds(v float64) bool {
 	return !same
 }
 
+// never reports whether no value can meet the condition.
+func (t Threshold) never() bool {
+	return t.op == "<" && t.value == 0 || t.op == ">" && t.value == 100 && t.kind == percentage
+}
+
 func (t Threshold) margin(v float64) float64 {
 	switch t.op {
 	case "<", "<=":

@@ -110,6 +110,9 @@ func TestThresholdMistakes(t *testing.T) {
 		"a b dial max < 8s":                 `column 10: "max" is one word too many`,
 		"dial max < NaN":                    "a duration",
 		"unexpected < Inf":                  "a number",
+		"unexpected < 0":                    "column 14: no run can meet it: nothing is < 0",
+		"dial max <0s":                      "no run can meet it: nothing is < 0s",
+		"assigned share > 100%":             "no run can meet it: nothing is > 100%",
 	} {
 		_, err := metrics.ParseThreshold(text)
 		if err == nil || !strings.Contains(err.Error(), want) {

@@ -41,7 +41,7 @@ func flagKinds() map[string]string {
 	return map[string]string{
 		"bool":     "true or false",
 		"int":      "a whole number",
-		"uint64":   "a whole number from 0 up",
+		"uint64":   "a whole number from 0 to 2^64-1",
 		"float64":  "a number",
 		"duration": "a time with its unit, as 250ms, 3s and 1m30s",
 	}
