@@ -38,7 +38,7 @@ are made before the run starts. With --shard several machines share a run: each
 boots its part of one schedule, and dpsfleet report with all their logs reports
 them as one.`,
 		Example: `  dpsfleet run contoso-mixed
-  dpsfleet run contoso-mixed --scale 20 --network memory
+  dpsfleet run contoso-mixed --scale 10 --network memory
   dpsfleet run contoso-mixed --record before.ndjson --redact deviceRuntimeContext.payload.owner
   dpsfleet run contoso-mixed --report run.html --junit run.xml
   dpsfleet run mine.yaml --shard 2/3
