@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"dpsfleet/provisioning/allocation"
-	"dpsfleet/provisioning/wording"
 )
 
 // ReadFile reads a scenario from a file. What it names by path, a policy or a
@@ -112,12 +111,7 @@ func without(value any, path []string) any {
 // loadPolicy finds a policy by the name of a shipped one or by its path.
 func loadPolicy(name string, beside fs.FS) (allocation.Policy, error) {
 	if !strings.ContainsAny(name, "/.") {
-		policy, ok := allocation.Shipped(name)
-		if !ok {
-			text := fmt.Sprintf("no policy is called %.40q; there are %s, or a path such as ./mine.yaml", name, strings.Join(allocation.ShippedNames(), ", "))
-			return allocation.Policy{}, errors.New(text + wording.Suggestion(name, allocation.ShippedNames()))
-		}
-		return policy, nil
+		return allocation.Shipped(name)
 	}
 	if beside == nil {
 		return allocation.Policy{}, errors.New("a policy cannot be named by a path here")

@@ -83,8 +83,8 @@ const executable = "dpsfleet"
 
 // writeFunctionApp writes a function app that serves the policy, all but the
 // program itself. Files that are there already are left alone.
-func (p *program) writeFunctionApp(dir, name string, policy allocation.Policy) error {
-	policyFile, policyText, err := policyToDeploy(name, policy)
+func (p *program) writeFunctionApp(dir, policy string) error {
+	policyFile, policyText, err := policyToDeploy(policy)
 	if err != nil {
 		return err
 	}
@@ -121,9 +121,9 @@ func (p *program) writeFunctionApp(dir, name string, policy allocation.Policy) e
 }
 
 // policyToDeploy is the policy's file: as it is, or one for a shipped policy.
-func policyToDeploy(name string, policy allocation.Policy) (file string, text []byte, err error) {
-	if _, shipped := allocation.Shipped(name); shipped {
-		return "policy.json", indented(policy), nil
+func policyToDeploy(name string) (file string, text []byte, err error) {
+	if text, err = allocation.ShippedText(name); err == nil {
+		return "policy.json", text, nil
 	}
 	if text, err = os.ReadFile(name); err != nil {
 		return "", nil, fmt.Errorf("--policy: %w", err)
@@ -131,7 +131,7 @@ func policyToDeploy(name string, policy allocation.Policy) (file string, text []
 	return "policy.yaml", text, nil // JSON is YAML too
 }
 
-// indented is for values of this file and policies, which JSON can say.
+// indented is for values of this file, which JSON can say.
 func indented(v any) []byte {
 	text, _ := json.MarshalIndent(v, "", "  ")
 	return append(text, '\n')

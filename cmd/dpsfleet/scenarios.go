@@ -5,38 +5,65 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"dpsfleet/provisioning/allocation"
 	"dpsfleet/scenarios"
 )
 
+// scenariosFlags are of scenarios and what is below it.
+type scenariosFlags struct{ policy bool }
+
 func (p *program) scenariosCommand() *cobra.Command {
+	var flags scenariosFlags
 	cmd := &cobra.Command{
 		Use:   "scenarios",
-		Short: "List the scenarios that come with dpsfleet",
+		Short: "List the scenarios and policies that come with dpsfleet",
 		Example: `  dpsfleet scenarios
-  dpsfleet scenarios show contoso-mixed > mine.yaml`,
+  dpsfleet scenarios show contoso-mixed > mine.yaml
+  dpsfleet scenarios --policy
+  dpsfleet scenarios show --policy contoso > policy.json`,
 		Args: noSuchVerb,
-		RunE: func(*cobra.Command, []string) error { return p.listScenarios() },
+		RunE: func(*cobra.Command, []string) error {
+			if flags.policy {
+				return p.listPolicies()
+			}
+			return p.listScenarios()
+		},
 	}
-	cmd.AddCommand(&cobra.Command{
-		Use:               "show NAME",
-		Short:             "Print a scenario, to start your own from",
-		Args:              wants("the name of a scenario"),
-		ValidArgsFunction: completeScenarios,
+	cmd.PersistentFlags().BoolVar(&flags.policy, "policy", false, "allocation policies instead")
+	cmd.AddCommand(p.showCommand(&flags), p.schemaCommand(&flags))
+	return cmd
+}
+
+func (p *program) showCommand(flags *scenariosFlags) *cobra.Command {
+	return &cobra.Command{
+		Use:   "show NAME",
+		Short: "Print a scenario or a policy, to start your own from",
+		Example: `  dpsfleet scenarios show contoso-mixed > mine.yaml
+  dpsfleet scenarios show --policy contoso > policy.json`,
+		Args: wants("the name of a scenario or policy"),
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, start string) ([]string, cobra.ShellCompDirective) {
+			if flags.policy && len(args) == 0 {
+				return allocation.ShippedNames(), cobra.ShellCompDirectiveNoFileComp
+			}
+			return completeScenarios(cmd, args, start)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			text, err := scenarios.ShippedText(args[0])
+			shippedText := scenarios.ShippedText
+			if flags.policy {
+				shippedText = allocation.ShippedText
+			}
+			text, err := shippedText(args[0])
 			if err != nil {
 				return usage(cmd, "%w", err)
 			}
 			_, err = p.stdout.Write(text)
 			return err
 		},
-	}, p.schemaCommand())
-	return cmd
+	}
 }
 
-func (p *program) schemaCommand() *cobra.Command {
-	var policy bool
-	cmd := &cobra.Command{
+func (p *program) schemaCommand(flags *scenariosFlags) *cobra.Command {
+	return &cobra.Command{
 		Use:   "schema",
 		Short: "Print the JSON Schema of the language, for your editor",
 		Example: `  dpsfleet scenarios schema > scenario.schema.json
@@ -44,15 +71,13 @@ func (p *program) schemaCommand() *cobra.Command {
 		Args: wants(),
 		RunE: func(*cobra.Command, []string) error {
 			schema := scenarios.Schema
-			if policy {
+			if flags.policy {
 				schema = scenarios.PolicySchema
 			}
 			_, err := p.stdout.Write(schema)
 			return err
 		},
 	}
-	cmd.Flags().BoolVar(&policy, "policy", false, "that of allocation policies instead")
-	return cmd
 }
 
 func (p *program) listScenarios() error {
@@ -61,7 +86,22 @@ func (p *program) listScenarios() error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(p.stdout, "%-21s %s\n", name, s.About)
+		p.listed(name, s.About)
 	}
 	return nil
+}
+
+func (p *program) listPolicies() error {
+	for _, name := range allocation.ShippedNames() {
+		policy, err := allocation.Shipped(name)
+		if err != nil {
+			return err
+		}
+		p.listed(name, policy.About)
+	}
+	return nil
+}
+
+func (p *program) listed(name, about string) {
+	fmt.Fprintf(p.stdout, "%-21s %s\n", name, about)
 }

@@ -14,7 +14,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"dpsfleet/provisioning/allocation"
-	"dpsfleet/provisioning/wording"
 	"dpsfleet/scenarios"
 )
 
@@ -32,7 +31,8 @@ func (p *program) webhookCommand() *cobra.Command {
 tutorial's path, with /metrics for Prometheus and /healthz beside it, and prints
 each call as the function's log. A policy is one that dpsfleet ships
 (` + strings.Join(allocation.ShippedNames(), ", ") + `) or a file in YAML or JSON;
-` + "`dpsfleet scenarios schema --policy`" + ` prints what may stand in it.
+` + "`dpsfleet scenarios show --policy contoso`" + ` prints one to start from,
+` + "`dpsfleet scenarios schema --policy`" + ` what may stand in it.
 
 --azure-out writes an Azure function app that serves the policy with this program
 as its custom handler: where FUNCTIONS_CUSTOMHANDLER_PORT is set, webhook listens
@@ -60,7 +60,7 @@ func (p *program) webhook(cmd *cobra.Command, flags *webhookFlags) error {
 		return err
 	}
 	if flags.azureOut != "" {
-		return p.writeFunctionApp(flags.azureOut, flags.policy, policy)
+		return p.writeFunctionApp(flags.azureOut, flags.policy)
 	}
 	options := allocation.HandlerOptions{Policy: policy, Log: p.stdout}
 	if flags.functionKeyFile != "" {
@@ -104,10 +104,9 @@ func webhookMux(function http.Handler) *http.ServeMux {
 
 func readPolicy(cmd *cobra.Command, name string) (allocation.Policy, error) {
 	if !strings.ContainsAny(name, `./\`) {
-		policy, ok := allocation.Shipped(name)
-		if !ok {
-			names := allocation.ShippedNames()
-			return policy, usage(cmd, "no policy is called %q; there are %s, or a file%s", name, strings.Join(names, ", "), wording.Suggestion(name, names))
+		policy, err := allocation.Shipped(name)
+		if err != nil {
+			return policy, usage(cmd, "--policy: %w", err)
 		}
 		return policy, nil
 	}

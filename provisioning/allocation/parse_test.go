@@ -77,13 +77,13 @@ func TestShippedPolicies(t *testing.T) {
 		t.Errorf("shipped are %v", names)
 	}
 	for _, name := range allocation.ShippedNames() {
-		p, ok := allocation.Shipped(name)
-		if !ok || p.Name != name || p.About == "" || len(p.Rules) == 0 {
-			t.Errorf("%s: %+v, %v", name, p, ok)
+		p, err := allocation.Shipped(name)
+		if err != nil || p.Name != name || p.About == "" || len(p.Rules) == 0 {
+			t.Errorf("%s: %+v, %v", name, p, err)
 		}
 	}
 	for _, name := range []string{"", "nobody", "../policies/contoso", "contoso.json"} {
-		if _, ok := allocation.Shipped(name); ok {
+		if _, err := allocation.Shipped(name); err == nil {
 			t.Errorf("%q is a shipped policy", name)
 		}
 	}

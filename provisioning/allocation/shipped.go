@@ -2,7 +2,10 @@ package allocation
 
 import (
 	"embed"
+	"fmt"
 	"strings"
+
+	"dpsfleet/provisioning/wording"
 )
 
 //go:embed policies/*.json
@@ -17,13 +20,22 @@ func Contoso() Policy {
 }
 
 // Shipped is the policy of that name that comes with the program.
-func Shipped(name string) (Policy, bool) {
+func Shipped(name string) (Policy, error) {
+	text, err := ShippedText(name)
+	if err != nil {
+		return Policy{}, err
+	}
+	return ParsePolicy(text)
+}
+
+// ShippedText is the file of a shipped policy, to start one's own from.
+func ShippedText(name string) ([]byte, error) {
 	text, err := shipped.ReadFile(shippedDir + "/" + name + shippedExt)
 	if err != nil {
-		return Policy{}, false
+		names := ShippedNames()
+		return nil, fmt.Errorf("no policy is called %.40q; there are %s, or a path such as ./mine.yaml%s", name, strings.Join(names, ", "), wording.Suggestion(name, names))
 	}
-	p, err := ParsePolicy(text)
-	return p, err == nil
+	return text, nil
 }
 
 // ShippedNames lists the shipped policies, sorted.
