@@ -40,7 +40,7 @@ usage.`,
 	cmd.Flags().StringVar(&flags.id, "registration-id", "", "the device's registration `ID`")
 	cmd.Flags().StringVar(&flags.payload, "payload", "", "the `JSON` that goes with the registration; the tutorial's if not given")
 	cmd.Flags().StringVar(&flags.scenario, "scenario", "contoso-boot", "the `NAME|FILE` whose cloud is started")
-	cmd.Flags().StringVar(&flags.until, "until", string(device.UntilTwin), "how far it boots: assigned or twin")
+	cmd.Flags().StringVar(&flags.until, "until", string(device.UntilTwin), "the `STAGE` that it boots to: assigned or twin")
 	return cmd
 }
 
