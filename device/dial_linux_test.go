@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"dpsfleet/device"
 )
 
@@ -41,6 +43,44 @@ func TestDialEndsWithTheRun(t *testing.T) {
 	if failure.Outcome != device.OutcomeInterrupted {
 		t.Errorf("the dial ended as %s, %v", failure.Outcome, failure)
 	}
+}
+
+// The acknowledgement of the server's SYN goes with the first packet, unless the
+// kernel's timer of 40 ms comes first.
+func TestDialLeavesTheAcknowledgementToTheFirstPacket(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	var sent uint32
+	for range 10 {
+		if sent = segmentsOfDial(t, listener.Addr().String()); sent == 1 {
+			return
+		}
+	}
+	t.Errorf("a dial sent %d segments, want the SYN alone", sent)
+}
+
+func segmentsOfDial(t *testing.T, address string) uint32 {
+	t.Helper()
+	nc, err := device.Dialer().DialContext(t.Context(), "tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	raw, err := nc.(*net.TCPConn).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var info *unix.TCPInfo
+	var failed error
+	if err := raw.Control(func(fd uintptr) {
+		info, failed = unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)
+	}); errors.Join(err, failed) != nil {
+		t.Fatal(err, failed)
+	}
+	return info.Segs_out
 }
 
 // dialled is the first failure of a device that boots against endpoint over TCP.

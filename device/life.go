@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
+	"syscall"
 	"time"
 
 	"dpsfleet/provisioning"
@@ -193,8 +194,13 @@ func (t told) Deadline() (time.Time, bool) {
 }
 
 // Dialer is the operating system's network as devices use it: without TCP's
-// keep-alive, as they have MQTT's.
-func Dialer() *net.Dialer { return &net.Dialer{KeepAlive: -1} }
+// keep-alive, as they have MQTT's, and with mqtt.DelayAcks.
+func Dialer() *net.Dialer {
+	return &net.Dialer{KeepAlive: -1, Control: func(_, _ string, c syscall.RawConn) error {
+		mqtt.DelayAcks(c)
+		return nil
+	}}
+}
 
 func (l *life) secure(ctx context.Context, nc net.Conn, serverName string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.limits.TLS)

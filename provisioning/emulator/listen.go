@@ -3,6 +3,8 @@ package emulator
 import (
 	"context"
 	"net"
+
+	"dpsfleet/provisioning/mqtt"
 )
 
 // Listen is the operating system's network as devices are served on it: without TCP's
@@ -12,7 +14,13 @@ import (
 func Listen(network, address string) (net.Listener, error) {
 	config := net.ListenConfig{KeepAlive: -1}
 	config.SetMultipathTCP(false)
-	return config.Listen(context.Background(), network, address)
+	listener, err := config.Listen(context.Background(), network, address)
+	if tcp, ok := listener.(*net.TCPListener); ok {
+		if c, err := tcp.SyscallConn(); err == nil {
+			mqtt.DelayAcks(c) // now, as to listen forgets it
+		}
+	}
+	return listener, err
 }
 
 // keepAlive switches TCP's on, for a client that has switched MQTT's off
