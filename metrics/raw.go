@@ -42,7 +42,11 @@ func excerpt(body []byte) string {
 // text is text from the wire as the log can hold it: bounded, and whole in
 // UTF-8, so that it comes back from the log as it went in.
 func text(s string) string {
-	s = strings.ToValidUTF8(s[:min(len(s), maxText)], "\uFFFD")
+	s = s[:min(len(s), maxText)]
+	if utf8.ValidString(s) { // the usual case, which is quick to see
+		return s
+	}
+	s = strings.ToValidUTF8(s, "\uFFFD")
 	if len(s) <= maxText {
 		return s
 	}

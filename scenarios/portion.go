@@ -39,7 +39,7 @@ func (p *Portion) UnmarshalText(text []byte) (err error) {
 // has reports whether a device is in it on an occasion. Portions of one seed and
 // occasion are of the same order of devices: 10% are among the 20%.
 func (p Portion) has(seed uint64, registrationID, occasion string) bool {
-	return drawFor(seed, registrationID, occasion).Float64() < float64(p)
+	return p > 0 && drawFor(seed, registrationID, occasion).Float64() < float64(p)
 }
 
 // drawFor are the random numbers of one device on one occasion, whatever other

@@ -84,9 +84,10 @@ func stressScenario(b *testing.B, url string) scenarios.Scenario {
 
 func stressRate(b *testing.B, url, log string) float64 {
 	env := scenarios.Env{Version: "bench", LogPath: log, Closed: true, For: stressRound}
+	s := stressScenario(b, url)
 	runtime.GC()
 	began := time.Now()
-	r, err := scenarios.Run(b.Context(), stressScenario(b, url), env)
+	r, err := scenarios.Run(b.Context(), s, env)
 	if err != nil || r.ExitCode() != 0 || r.Accounted == 0 {
 		b.Fatal(err, r.Verdict(), r.Failures, r.Run.Health, r.Unexpected)
 	}
