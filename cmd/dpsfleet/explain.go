@@ -37,6 +37,7 @@ func (p *program) explain(log, id string) error {
 		fmt.Fprintf(p.stderr, "dpsfleet: %s\n", wording.PrintableLines(err.Error()))
 	}
 	found, unread := false, 0
+	var others []string
 	for boot, err := range metrics.ReadLog(log) {
 		if errors.Is(err, fs.ErrNotExist) {
 			return err
@@ -48,6 +49,7 @@ func (p *program) explain(log, id string) error {
 			continue
 		}
 		if provisioning.SameID(boot.ID) != provisioning.SameID(id) {
+			others = append(others, boot.ID)
 			continue
 		}
 		found = true
@@ -59,7 +61,7 @@ func (p *program) explain(log, id string) error {
 		fmt.Fprintf(p.stderr, "dpsfleet: %d more lines could not be read\n", unread-tellUnread)
 	}
 	if !found {
-		return fmt.Errorf("%s holds no boot of %q", log, id)
+		return fmt.Errorf("%s holds no boot of %q%s", log, id, wording.Suggestion(id, others))
 	}
 	return nil
 }
