@@ -2,6 +2,7 @@ package emulator_test
 
 import (
 	"net"
+	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -25,17 +26,8 @@ func TestAcceptedConnectionsDelayAcknowledgements(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer accepted.Close()
-	raw, err := accepted.(*net.TCPConn).SyscallConn()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := raw.Control(func(fd uintptr) {
-		at, err := unix.GetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_QUICKACK)
-		if err != nil || at != 0 {
-			t.Errorf("TCP_QUICKACK is %d, %v", at, err)
-		}
-	}); err != nil {
-		t.Fatal(err)
+	if on := option(t, accepted.(*net.TCPConn), unix.IPPROTO_TCP, unix.TCP_QUICKACK); on != 0 {
+		t.Errorf("TCP_QUICKACK is %d", on)
 	}
 }
 
@@ -45,16 +37,24 @@ func TestListenIsForTCPAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer listener.Close()
-	raw, err := listener.(*net.TCPListener).SyscallConn()
+	if protocol := option(t, listener.(*net.TCPListener), unix.SOL_SOCKET, unix.SO_PROTOCOL); protocol != unix.IPPROTO_TCP {
+		t.Errorf("it listens for protocol %d; Multipath TCP is %d", protocol, unix.IPPROTO_MPTCP)
+	}
+}
+
+// option is a socket's, as the kernel has it.
+func option(t *testing.T, socket syscall.Conn, level, name int) (value int) {
+	t.Helper()
+	raw, err := socket.SyscallConn()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := raw.Control(func(fd uintptr) {
-		protocol, err := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_PROTOCOL)
-		if err != nil || protocol != unix.IPPROTO_TCP {
-			t.Errorf("it listens for protocol %d, %v; Multipath TCP is %d", protocol, err, unix.IPPROTO_MPTCP)
-		}
-	}); err != nil {
+	var failed error
+	if err := raw.Control(func(fd uintptr) { value, failed = unix.GetsockoptInt(int(fd), level, name) }); err != nil {
 		t.Fatal(err)
 	}
+	if failed != nil {
+		t.Fatal(failed)
+	}
+	return value
 }
