@@ -65,24 +65,23 @@ func (l *life) run(ctx context.Context) *Assignment {
 // All that it does, it does in a boot's time: the boot itself, and later each way
 // back to DPS. To come back to the same hub there is no such limit.
 func (l *life) comeOnline(ctx context.Context, h *hub) *hub {
-	limited, cancel := ctx, context.CancelFunc(func() {})
 	if !l.reached {
-		limited, cancel = l.bootTime(ctx)
+		l.timeUp = time.Now().Add(l.limits.Boot)
 	}
-	defer func() { cancel() }()
 	if h == nil && !l.ask {
 		l.recall()
 	}
 	for {
 		if h == nil {
-			h = l.findHub(limited)
+			h = l.findHub(ctx)
 		}
 		if h == nil {
 			return nil
 		}
-		switch h.comeOnline(limited) {
+		switch h.comeOnline(ctx) {
 		case online:
-			h.conn.Follow(ctx)
+			l.timeUp = time.Time{}
+			h.conn.EndBy(l.timeUp, nil)
 			return h
 		case left:
 			return nil
@@ -92,8 +91,7 @@ func (l *life) comeOnline(ctx context.Context, h *hub) *hub {
 		h, l.ask = nil, true
 		l.progress()
 		if l.reached {
-			cancel()
-			limited, cancel = l.bootTime(ctx)
+			l.timeUp = time.Now().Add(l.limits.Boot)
 		}
 	}
 }

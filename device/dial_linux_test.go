@@ -45,6 +45,25 @@ func TestDialEndsWithTheRun(t *testing.T) {
 	}
 }
 
+// A context that cannot end is none that a dial looks at for its deadline.
+func TestDialEndsWithTheBoot(t *testing.T) {
+	const limit = 100 * time.Millisecond
+	d, start := toaster(t), time.Now()
+	target := &device.Target{
+		Endpoint: net.JoinHostPort("127.0.0.1", silence(t)), IDScope: "0ne00002193",
+		Limits: device.Limits{Dial: time.Minute, Boot: limit},
+	}
+	var last device.Event
+	d.Run(context.Background(), target, start, func(e device.Event) { last = e })
+	var failure *device.Failure
+	if !errors.As(last.Err, &failure) || failure.Outcome != device.OutcomeTimeout {
+		t.Errorf("the boot ended in %s with %v", last.To, last.Err)
+	}
+	if took := time.Since(start); took < limit || took > 50*limit {
+		t.Errorf("the boot was given up after %s, its limit is %s", took, limit)
+	}
+}
+
 // The acknowledgement of the server's SYN goes with the first packet, unless the
 // kernel's timer of 40 ms comes first.
 func TestDialLeavesTheAcknowledgementToTheFirstPacket(t *testing.T) {

@@ -36,15 +36,17 @@ func (l *life) wait(again retry) time.Duration {
 	return pause
 }
 
-// ended is the failure of a boot whose context is over.
-func ended(ctx context.Context) *Failure {
-	if errors.Is(context.Cause(ctx), errBootTime) {
+// ended is the failure of a boot whose context or time is over, nil where neither is.
+func (l *life) ended(ctx context.Context) *Failure {
+	switch {
+	case errors.Is(context.Cause(ctx), errPowerCut):
+		return &Failure{Outcome: OutcomeInterrupted, Err: errPowerCut}
+	case ctx.Err() != nil:
+		return &Failure{Outcome: OutcomeInterrupted, Err: errors.New("the run was stopped")}
+	case !l.timeUp.IsZero() && !time.Now().Before(l.timeUp):
 		return &Failure{Outcome: OutcomeTimeout, Result: provisioning.ResultTimeout, Err: errBootTime}
 	}
-	if errors.Is(context.Cause(ctx), errPowerCut) {
-		return &Failure{Outcome: OutcomeInterrupted, Err: errPowerCut}
-	}
-	return &Failure{Outcome: OutcomeInterrupted, Err: errors.New("the run was stopped")}
+	return nil
 }
 
 // parsingError is an answer that makes no sense, or none to the device's model.

@@ -73,7 +73,7 @@ func (h *hub) comeOnline(ctx context.Context) parting {
 func (h *hub) tryAgain(ctx context.Context) parting {
 	h.drop()
 	failure, again := classify(h.err)
-	if why := h.doubt(h.err); why != left && ctx.Err() == nil {
+	if why := h.doubt(h.err); why != left && h.ended(ctx) == nil {
 		return h.reask(why, failure)
 	}
 	again.refused = again.refused && !h.known

@@ -36,14 +36,15 @@ type life struct {
 	twin               desiredTwin
 	resumed            bool // the handshake in this stage took up a session
 
+	timeUp  time.Time // when the boot's time is over; zero while there is no limit
 	reached bool      // until was reached once; what follows is not the boot's
 	leave   time.Time // when the device leaves of its own accord; zero is never
 }
 
-// Causes of the end of a boot's context.
+// Why a boot ends before its time, or with it.
 var (
 	errBootTime = errors.New("the boot's time is over")
-	errPowerCut = errors.New("the power was cut")
+	errPowerCut = errors.New("the power was cut") // the cause of the end of its context
 )
 
 // Run boots d against target, and tells record all that happens, from leaving
@@ -63,9 +64,14 @@ func (d *Device) Run(ctx context.Context, target *Target, due time.Time, record 
 	return l.run(ctx)
 }
 
-// bootTime is the time that a boot has.
-func (l *life) bootTime(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeoutCause(ctx, l.limits.Boot, errBootTime)
+// by is when something is overdue that has a limit of its own, and no longer than the
+// boot: an instant, as a context and its timer for each boot were 2 % of its CPU.
+func (l *life) by(limit time.Duration) time.Time {
+	by := time.Now().Add(limit)
+	if !l.timeUp.IsZero() && l.timeUp.Before(by) {
+		return l.timeUp
+	}
+	return by
 }
 
 // enter moves to a stage and tells so; entering the present one is nothing. The
@@ -102,8 +108,8 @@ func (l *life) tell(e Event, failure *Failure) {
 // pause waits after a failure that may pass, or gives up: it returns false with
 // the failure that ends the boot.
 func (l *life) pause(ctx context.Context, failure *Failure, again retry) (*Failure, bool) {
-	if ctx.Err() != nil {
-		return ended(ctx), false
+	if end := l.ended(ctx); end != nil {
+		return end, false
 	}
 	if !again.allowed {
 		return failure, false
@@ -115,14 +121,14 @@ func (l *life) pause(ctx context.Context, failure *Failure, again retry) (*Failu
 	}
 	wait := l.wait(again)
 	l.enter(Waiting, failure)
-	timer := time.NewTimer(wait)
+	timer := time.NewTimer(time.Until(l.by(wait)))
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return nil, true
 	case <-ctx.Done():
-		return ended(ctx), false
 	}
+	end := l.ended(ctx)
+	return end, end == nil
 }
 
 // progress forgets earlier refusals.
@@ -171,10 +177,11 @@ func (l *life) dialTCP(ctx context.Context, address string) (net.Conn, error) {
 
 // dialTime is the time that a dial has. Where there is no name to resolve, a net.Dialer
 // only has to know the deadline, and sets it at the socket: the timer and the map of a
-// context of its own were 2 % of a plain boot's CPU and 8 % of its bytes.
+// context of its own were 2 % of a plain boot's CPU and 8 % of its bytes. It does not look
+// at the deadline of a context that cannot end.
 func (l *life) dialTime(ctx context.Context, address string) (context.Context, context.CancelFunc) {
-	by := time.Now().Add(l.limits.Dial)
-	if _, err := netip.ParseAddrPort(address); err != nil || l.target.Dial != nil {
+	by := l.by(l.limits.Dial)
+	if _, err := netip.ParseAddrPort(address); err != nil || l.target.Dial != nil || ctx.Done() == nil {
 		return context.WithDeadline(ctx, by)
 	}
 	return told{ctx, by}, func() {}
@@ -203,7 +210,7 @@ func Dialer() *net.Dialer {
 }
 
 func (l *life) secure(ctx context.Context, nc net.Conn, serverName string) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, l.limits.TLS)
+	ctx, cancel := context.WithDeadline(ctx, l.by(l.limits.TLS))
 	defer cancel()
 	config := l.target.TLS
 	if l.Sessions != nil {
@@ -226,6 +233,7 @@ func (l *life) secure(ctx context.Context, nc net.Conn, serverName string) (net.
 // connect says CONNECT over nc, and closes it unless it was accepted.
 func (l *life) connect(ctx context.Context, nc net.Conn, hello mqtt.Connect) (*mqtt.Conn, error) {
 	conn := mqtt.New(ctx, nc, mqtt.Options{PacketTimeout: l.limits.Answer})
+	conn.EndBy(l.timeUp, errBootTime)
 	if err := conn.Connect(hello, l.deadline()); err != nil {
 		conn.Close()
 		return nil, err

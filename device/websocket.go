@@ -27,7 +27,7 @@ func (t *Target) hubPort() string {
 
 // upgrade makes nc a WebSocket, and closes it unless it became one.
 func (l *life) upgrade(ctx context.Context, nc net.Conn, address, serverName string) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, l.limits.Answer)
+	ctx, cancel := context.WithDeadline(ctx, l.by(l.limits.Answer))
 	defer cancel()
 	conn, err := wsnet.Client(ctx, nc, wsnet.Hello{
 		Host: hostHeader(address, serverName), Path: webSocketPath, Protocol: "mqtt",

@@ -40,7 +40,7 @@ func bootTurns() []turn {
 		heard.Conn = nc
 		return heard, err
 	}
-	newBooter(target).boot()
+	newBooter(target).boot(context.Background())
 	return heard.turns
 }
 

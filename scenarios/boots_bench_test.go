@@ -353,12 +353,17 @@ func (t *booter) next() device.Device {
 	return d
 }
 
-func (t *booter) boots(n int) error { return repeat(n, t.boot) }
+// boots boots n of them with a context that can end, as a run's can.
+func (t *booter) boots(n int) error {
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	return repeat(n, func() error { return t.boot(ctx) })
+}
 
-func (t *booter) boot() error {
+func (t *booter) boot(ctx context.Context) error {
 	var last device.Event
 	d := t.next()
-	d.Run(context.Background(), &t.target, time.Now(), func(e device.Event) { last = e })
+	d.Run(ctx, &t.target, time.Now(), func(e device.Event) { last = e })
 	if last.Err != nil || last.To != device.Off {
 		return fmt.Errorf("%s ended in %s: %w", last.Device, last.To, last.Err)
 	}

@@ -78,8 +78,9 @@ func (o Options) withDefaults() Options {
 // Conn is one end of a connection. Only its owner may call it, but for Send,
 // Wake, Kick and Close.
 type Conn struct {
-	nc  net.Conn
-	opt Options
+	nc     net.Conn
+	opt    Options
+	forget func() bool // ends the watch over the context
 
 	// What follows is the owner's.
 
@@ -99,11 +100,12 @@ type Conn struct {
 	pongBy    time.Time // set while a PINGREQ is unanswered
 	readBy    time.Time // the read deadline, where nobody else may have moved it; or zero
 	writeBy   time.Time // the write deadline
+	endBy     time.Time // when the connection is over, with endCause; or zero
+	endCause  error
 
 	mu     sync.Mutex // guards what follows; never held across I/O
 	woken  bool       // by Wake, and nobody has heard it yet
 	closed bool
-	forget func() bool // ends the watch over the context
 	outbox []Message
 	cause  error // why the connection is over
 }
@@ -113,22 +115,16 @@ type Conn struct {
 func New(ctx context.Context, nc net.Conn, opt Options) *Conn {
 	_, layered := nc.(interface{ NetConn() net.Conn })
 	c := &Conn{nc: nc, opt: opt.withDefaults(), gulp: newGulp(nc), layered: layered}
-	c.Follow(ctx)
+	c.forget = context.AfterFunc(ctx, func() { c.Kick(context.Cause(ctx)) })
 	return c
 }
 
-// Follow has the connection end with ctx, and no longer with the context that it had.
-// It is the owner's.
-func (c *Conn) Follow(ctx context.Context) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed {
-		return
-	}
-	if c.forget != nil {
-		c.forget()
-	}
-	c.forget = context.AfterFunc(ctx, func() { c.Kick(context.Cause(ctx)) })
+// EndBy has the connection end at an instant, as its context would end it, with cause;
+// the zero time takes that back. It costs neither a timer nor a context. It is the
+// owner's, who notices only in a call.
+func (c *Conn) EndBy(at time.Time, cause error) {
+	c.endBy, c.endCause = at, cause
+	c.readBy, c.writeBy = time.Time{}, time.Time{}
 }
 
 // Kick ends the connection from any goroutine: the owner's call that waits, and

@@ -75,6 +75,60 @@ func TestUntilLeavesTheConnectionAsItWas(t *testing.T) {
 	})
 }
 
+func TestEndByEndsWhateverTheOwnerWaitsFor(t *testing.T) {
+	errOver := errors.New("it is over")
+	tests := []struct {
+		name string
+		peer string // what the peer has said until then
+		call func(*mqtt.Conn) error
+	}{
+		{"APacket", "", func(c *mqtt.Conn) error { _, err := c.Receive(time.Time{}); return err }},
+		{"ALaterAnswer", "", func(c *mqtt.Conn) error { return c.Publish(mqtt.Message{Topic: "t", QoS: 1}, in(time.Minute)) }},
+		{"TheRestOfAPacket", "\x30\x07\x00", func(c *mqtt.Conn) error { _, err := c.Receive(time.Time{}); return err }},
+		{"RoomToWrite", "", func(c *mqtt.Conn) error {
+			for {
+				if err := c.Write(mqtt.Message{Topic: "t", Payload: make([]byte, 4<<10)}); err != nil {
+					return err
+				}
+			}
+		}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c, s := pipe(t)
+				io.WriteString(s, connackBytes+test.peer)
+				conn := mqtt.New(t.Context(), c, mqtt.Options{})
+				defer conn.Close()
+				must(t, conn.Connect(mqtt.Connect{ClientID: "a"}, in(time.Minute)))
+				start := time.Now()
+				conn.EndBy(in(3*time.Second), errOver)
+				if err := test.call(conn); !errors.Is(err, errOver) || time.Since(start) != 3*time.Second {
+					t.Errorf("%v after %v", err, time.Since(start))
+				}
+				if err := conn.Write(mqtt.Message{Topic: "t"}); !errors.Is(err, errOver) {
+					t.Errorf("later %v", err)
+				}
+			})
+		})
+	}
+}
+
+func TestEndByIsTakenBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, server := pair(t, mqtt.Connect{ClientID: "a", CleanSession: true})
+		client.EndBy(in(3*time.Second), errors.New("it is over"))
+		client.Receive(in(time.Second))
+		client.EndBy(time.Time{}, nil)
+		time.AfterFunc(time.Hour, func() { server.Write(mqtt.Message{Topic: "still here"}) })
+		m, err := client.Receive(time.Time{})
+		if err != nil || m.Topic != "still here" {
+			t.Errorf("got %q, %v", m.Topic, err)
+		}
+		must(t, client.Write(mqtt.Message{Topic: "t"}))
+	})
+}
+
 func TestRefusals(t *testing.T) {
 	t.Run("Connack", func(t *testing.T) {
 		c, s := pipe(t)

@@ -26,7 +26,7 @@ func (c *Conn) Park(until time.Time, resume func()) bool {
 	}
 	// First the deadline, then a look: see wait.
 	c.readBy = time.Time{}
-	c.nc.SetReadDeadline(earlier(until, c.patience(time.Now())))
+	c.nc.SetReadDeadline(earlier(earlier(until, c.endBy), c.patience(time.Now())))
 	if c.hasWork() {
 		return false
 	}

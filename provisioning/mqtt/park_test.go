@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -151,35 +150,4 @@ func TestAParkedConnectionEndsWithItsContext(t *testing.T) {
 			t.Errorf("got %q", got)
 		}
 	})
-}
-
-func TestAConnectionEndsWithTheContextThatItFollows(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		_, server := pair(t, mqtt.Connect{ClientID: "a"})
-		boot, over := context.WithCancel(t.Context())
-		run, stop := context.WithCancelCause(t.Context())
-		server.Follow(boot)
-		server.Follow(run)
-		over()
-		synctest.Wait()
-		if _, err := server.Read(in(time.Second)); !errors.Is(err, os.ErrDeadlineExceeded) {
-			t.Errorf("got %v after the end of a context that it had left", err)
-		}
-		stop(errors.New("the run was stopped"))
-		synctest.Wait()
-		if _, err := server.Read(in(time.Second)); err == nil || !strings.Contains(err.Error(), "the run was stopped") {
-			t.Errorf("got %v", err)
-		}
-	})
-}
-
-// Anybody may close a connection, at any time.
-func TestAConnectionIsClosedWhileItsOwnerSaysWhatItFollows(t *testing.T) {
-	_, server := pair(t, mqtt.Connect{ClientID: "a"})
-	closed := make(chan error)
-	go func() { closed <- server.Close() }()
-	server.Follow(t.Context())
-	if err := <-closed; err != nil {
-		t.Error(err)
-	}
 }

@@ -49,9 +49,12 @@ func (c *Conn) Ready(until time.Time) (err error) {
 func (c *Conn) wait(until time.Time) (byte, error) {
 	for {
 		now := time.Now()
+		if reached(c.endBy, now) {
+			return 0, c.end(c.endCause)
+		}
 		limit := c.patience(now)
 		c.parked = false
-		c.limitRead(earlier(until, limit), now)
+		c.limitRead(earlier(earlier(until, limit), c.endBy), now)
 		if sent, err := c.flush(); err != nil {
 			return 0, err
 		} else if sent {
@@ -199,7 +202,7 @@ func frame(data []byte, limit int) (start, end int, err error) {
 // fill reads until data holds a whole packet. The buffer grows with what has
 // come, never with what was announced.
 func (c *Conn) fill(data []byte) (_ []byte, start, end int, err error) {
-	by := time.Now().Add(c.opt.PacketTimeout)
+	by := earlier(time.Now().Add(c.opt.PacketTimeout), c.endBy)
 	for {
 		start, end, err = frame(data, c.opt.MaxPacket)
 		if err != nil || end > 0 && end <= len(data) {
@@ -234,7 +237,15 @@ func (c *Conn) readOn(p []byte, by time.Time) (int, error) {
 		case err != nil && !errors.Is(err, os.ErrDeadlineExceeded):
 			return 0, err
 		case reached(by, time.Now()):
-			return 0, errStalled
+			return 0, c.stalled()
 		}
 	}
+}
+
+// stalled is what a peer did that took too long over a packet.
+func (c *Conn) stalled() error {
+	if reached(c.endBy, time.Now()) {
+		return c.endCause
+	}
+	return errStalled
 }

@@ -110,6 +110,9 @@ func (c *Conn) signal(kind PacketKind) error {
 // first the deadline, then a look, so that a Kick in between is not lost.
 func (c *Conn) write(kind PacketKind, add func([]byte) []byte) error {
 	now := time.Now()
+	if reached(c.endBy, now) {
+		return c.end(c.endCause)
+	}
 	c.limitWrite(now)
 	if err := c.over(); err != nil {
 		return err
@@ -125,7 +128,7 @@ func (c *Conn) write(kind PacketKind, add func([]byte) []byte) error {
 		c.nc.SetWriteDeadline(time.Time{})
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		err = errStalled
+		err = c.stalled()
 	}
 	if err != nil {
 		return c.end(fmt.Errorf("writing %s: %w", kind, err))
@@ -142,7 +145,7 @@ func (c *Conn) limitWrite(now time.Time) {
 	if !c.layered && c.writeBy.Sub(now) > c.opt.PacketTimeout/2 {
 		return
 	}
-	c.writeBy = now.Add(c.opt.PacketTimeout)
+	c.writeBy = earlier(now.Add(c.opt.PacketTimeout), c.endBy)
 	c.nc.SetWriteDeadline(c.writeBy)
 }
 
