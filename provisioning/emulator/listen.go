@@ -26,14 +26,8 @@ func Listen(network, address string) (net.Listener, error) {
 // keepAlive switches TCP's on, for a client that has switched MQTT's off
 // [MQTT-3.1.2-24]: that it has gone nobody would notice otherwise.
 func keepAlive(nc net.Conn) error {
-	for {
-		switch c := nc.(type) {
-		case *net.TCPConn:
-			return c.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true})
-		case interface{ NetConn() net.Conn }: // TLS, WebSocket
-			nc = c.NetConn()
-		default:
-			return nil
-		}
+	if tcp := mqtt.Beneath(nc); tcp != nil {
+		return tcp.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true})
 	}
+	return nil
 }

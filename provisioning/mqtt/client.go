@@ -97,6 +97,7 @@ func (c *Conn) Receive(until time.Time) (Message, error) {
 // Disconnect says goodbye and closes the connection.
 func (c *Conn) Disconnect() error {
 	defer c.Close()
+	cork(c.nc)
 	return c.signal(DisconnectPacket)
 }
 

@@ -2,7 +2,12 @@
 
 package mqtt
 
-import "syscall"
+import (
+	"net"
+	"syscall"
+)
 
 // DelayAcks is for Linux.
 func DelayAcks(syscall.RawConn) {}
+
+func cork(net.Conn) {}
